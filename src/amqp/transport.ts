@@ -1,0 +1,27 @@
+/** Where a connection comes from. */
+export interface Peer {
+  readonly address: string
+  readonly port: number
+  readonly localAddress: string
+  readonly localPort: number
+  readonly loopback: boolean
+  readonly tls: boolean
+}
+
+/** What a connection machine asks of the socket that carries it; tests carry it without one. */
+export interface Transport {
+  /** Bytes handed over and not yet taken by the kernel. */
+  readonly backlog: number
+  /**
+   * Sends one turn's bytes.
+   * @returns true when they have been taken at once and the buffer may be used again.
+   */
+  write(bytes: Buffer): boolean
+  /** Stops and goes on with calling `receive`: how a publisher is held back. */
+  pause(): void
+  resume(): void
+  /** Sends what is left and closes. */
+  end(): void
+  /** Closes without sending what is left. */
+  destroy(): void
+}

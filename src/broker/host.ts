@@ -1,0 +1,53 @@
+import type { Clock, Logger, Timers, Turn } from '../base/index.ts'
+import type { Table } from '../codec/index.ts'
+import type { Journal } from '../store/index.ts'
+import type { Exchange } from './exchange/exchange.ts'
+import type { Message } from './message.ts'
+import type { Queue } from './queue/queue.ts'
+
+/** Bytes held in memory for messages, for the whole node; what the memory alarm looks at. */
+export class MemoryAccount {
+  /** Bytes of slabs and large bodies now held. */
+  used = 0
+}
+
+/** Limits that hold for every queue and exchange of a node. */
+export interface BrokerLimits {
+  /** Largest body a publish may carry, in bytes. */
+  readonly maxMessageSize: number
+  /** How long a delivery may stay unacknowledged, in ms; 0 for ever. */
+  readonly consumerTimeoutMs: number
+}
+
+/** What all entities of a node share, handed down at construction. */
+export interface BrokerContext {
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly turn: Turn
+  readonly journal: Journal
+  readonly log: Logger
+  readonly memory: MemoryAccount
+  readonly limits: BrokerLimits
+}
+
+/** Why a message left a queue for its dead-letter exchange; the values of x-death's `reason`. */
+export type DeathReason = 'rejected' | 'expired' | 'maxlen' | 'delivery_limit'
+
+/** What a queue or an exchange asks of the vhost it lives in. */
+export interface EntityHost {
+  readonly name: string
+  readonly context: BrokerContext
+  /** Routes a dead letter; never throws, a missing exchange drops the message. */
+  deadLetter(queue: Queue, message: Message, reason: DeathReason): void
+  /** Removes a queue that has expired or lost its last consumer. */
+  deleteQueue(queue: Queue): void
+  /** Routes and enqueues a message that an exchange had kept back, from that exchange on. */
+  publishFrom(exchange: Exchange, message: Message): void
+}
+
+/** How a queue or exchange was asked for. */
+export interface EntityOptions {
+  readonly durable: boolean
+  readonly autoDelete: boolean
+  readonly arguments: Table
+}

@@ -1,0 +1,47 @@
+/**
+ * A place in the journal's order: whole numbers from 1 upward, 0 for "nothing to wait for". Positions complete in order.
+ */
+export type Position = number
+
+/** Something to be appended: it knows its size and writes itself at an offset, so nothing is built per record. */
+export interface JournalRecord {
+  /** Bytes that `write` will fill. */
+  byteLength(): number
+  write(target: Buffer, at: number): void
+}
+
+/** Who waits for the journal; told once each time that `completed` has grown. */
+export interface JournalWaiter {
+  journalCompleted(): void
+}
+
+/**
+ * The one log that every queue of a node shares: the core appends and goes on, and what must not be said before the
+ * record is safe (a confirm, a declare-ok) waits for its position.
+ */
+export interface Journal {
+  /** Everything up to here is as safe as this journal makes it. */
+  readonly completed: Position
+  append(record: JournalRecord): Position
+  /** End of a turn: what was appended since the last call is one batch. */
+  commit(): void
+  /** Calls the waiter back each time `completed` grows, until it is removed. */
+  addWaiter(waiter: JournalWaiter): void
+  removeWaiter(waiter: JournalWaiter): void
+  close(): Promise<void>
+}
+
+/** Keeps nothing and completes at once: for brokers whose queues live in memory. */
+export class MemoryJournal implements Journal {
+  completed: Position = 0
+
+  append(_record: JournalRecord): Position {
+    return ++this.completed
+  }
+
+  commit(): void {}
+  addWaiter(_waiter: JournalWaiter): void {}
+  removeWaiter(_waiter: JournalWaiter): void {}
+
+  async close(): Promise<void> {}
+}
