@@ -1,0 +1,5 @@
+export type { Authentication, AuthOutcome, Mechanism } from './mechanisms/mechanism.ts'
+export { createMechanisms } from './mechanisms/registry.ts'
+export { hashPassword, verifyPassword } from './password.ts'
+export type { PermissionPatterns, Permissions, TopicPatterns } from './permissions.ts'
+export { type User, Users, type UsersOptions } from './users.ts'
