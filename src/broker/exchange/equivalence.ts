@@ -1,0 +1,50 @@
+import { type FieldValue, fieldEquals, readText, type Table, typeName } from '../../codec/index.ts'
+import { inequivalent } from '../errors.ts'
+import { erlangAtom, erlangTerm } from './erlang-term.ts'
+import type { Exchange } from './exchange.ts'
+
+/**
+ * Checks a re-declaration of an exchange, in RabbitMQ's order. Of the arguments only `alternate-exchange` is compared,
+ * and what the type names; the others may differ.
+ * @throws AmqpError 406 `inequivalent arg 'type' for exchange 'x1' in vhost '/': received 'fanout' but current is 'direct'`
+ */
+export function checkExchangeEquivalence(
+  exchange: Exchange,
+  type: string,
+  durable: boolean,
+  autoDelete: boolean,
+  internal: boolean,
+  args: Table,
+): void {
+  checkProperty(exchange, 'type', erlangAtom(type), erlangAtom(exchange.type.name))
+  checkProperty(exchange, 'durable', durable, exchange.durable)
+  checkProperty(exchange, 'auto_delete', autoDelete, exchange.autoDelete)
+  checkProperty(exchange, 'internal', internal, exchange.internal)
+  checkArgument(exchange, 'alternate-exchange', args)
+  for (const argument of exchange.type.comparedArguments ?? []) checkArgument(exchange, argument, args)
+}
+
+function checkProperty(exchange: Exchange, property: string, received: unknown, current: unknown): void {
+  if (received === current) return
+  throw inequivalent(property, 'exchange', exchange.name, exchange.host.name, `'${received}'`, `'${current}'`)
+}
+
+function checkArgument(exchange: Exchange, argument: string, args: Table): void {
+  const received = args.get(argument)
+  const current = exchange.arguments.get(argument)
+  if (received === undefined && current === undefined) return
+  if (received !== undefined && current !== undefined) {
+    if (fieldEquals(received, current)) return
+    checkProperty(exchange, argument, valueText(received), valueText(current))
+    return
+  }
+  throw inequivalent(argument, 'exchange', exchange.name, exchange.host.name, typedText(received), typedText(current))
+}
+
+function typedText(value: FieldValue | undefined): string {
+  return value === undefined ? 'none' : `the value '${valueText(value)}' of type '${typeName(value)}'`
+}
+
+function valueText(value: FieldValue): string {
+  return value.type === 'S' || value.type === 'x' ? readText(value.value, 0, value.value.length) : erlangTerm(value)
+}

@@ -1,0 +1,143 @@
+import { type Table, textOf, typeName } from '../../codec/index.ts'
+import { Deduplicator, validateDeduplication } from '../deduplication.ts'
+import { entity, preconditionFailed } from '../errors.ts'
+import type { EntityHost, EntityOptions } from '../host.ts'
+import type { Message } from '../message.ts'
+import { type Binding, type BindingDestination, bindingKey } from './binding.ts'
+import { DelayedMessages } from './delayed.ts'
+
+/** What a router tells its matches to; adding one twice does no harm. */
+export interface RouteTargets {
+  add(binding: Binding): void
+}
+
+/** The part of an exchange that knows its bindings in the shape its type needs, and picks among them. */
+export interface Router {
+  /** The routing key alone decides, so a route may be remembered by exchange and key. */
+  readonly byKeyOnly: boolean
+  /**
+   * Refuses what this type cannot be bound with; not asked for an unbind.
+   * @throws AmqpError 406
+   */
+  validateBinding?(routingKey: string, args: Table): void
+  /** Takes a binding that it does not have yet. */
+  bind(binding: Binding): void
+  /** Gives up a binding that it has. */
+  unbind(binding: Binding): void
+  /** Adds each binding that the message follows. The view is only good during the call. */
+  route(routingKey: string, message: Message, into: RouteTargets): void
+}
+
+/** A kind of exchange; `createExchangeTypes` has the built-in ones, other rooms register theirs beside them. */
+export interface ExchangeType {
+  readonly name: string
+  /** Every message is asked for its `x-delay` first, whatever the exchange's arguments say. */
+  readonly delays?: boolean
+  /** Arguments that a re-declaration must repeat, besides those of every exchange. */
+  readonly comparedArguments?: readonly string[]
+  /** @throws AmqpError 406 when an exchange of this type cannot have these arguments. */
+  validate(vhost: string, name: string, args: Table): void
+  create(exchange: Exchange): Router
+}
+
+export interface ExchangeOptions extends EntityOptions {
+  readonly internal: boolean
+}
+
+/** Checks the arguments of a new exchange: those that any exchange may have, then those of its type. */
+export function validateExchangeArguments(type: ExchangeType, vhost: string, name: string, args: Table): void {
+  const alternate = args.get('alternate-exchange')
+  if (alternate !== undefined && alternate.type !== 'S')
+    throw preconditionFailed(
+      `invalid type '${typeName(alternate)}' for arg 'alternate-exchange' in ${entity('exchange', name, vhost)}`,
+    )
+  validateDeduplication('exchange', name, vhost, args)
+  type.validate(vhost, name, args)
+}
+
+/** An exchange with its bindings as a source. Its arguments have been validated. */
+export class Exchange {
+  readonly host: EntityHost
+  readonly name: string
+  readonly type: ExchangeType
+  readonly durable: boolean
+  readonly autoDelete: boolean
+  readonly internal: boolean
+  readonly arguments: Table
+  /** The name of the exchange to try when this one routes a message nowhere; it need not exist. */
+  readonly alternateExchange: string | undefined
+  readonly router: Router
+  /** Asked once for each message that a client publishes here, before `delayed`. */
+  readonly deduplicator: Deduplicator | undefined
+  /** Asked for each message that arrives here, before `router`; not for one that it has let go itself. */
+  readonly delayed: DelayedMessages | undefined
+  /** The bindings that lead here from other exchanges; maintained by the vhost. */
+  readonly incoming = new Set<Binding>()
+  deleted = false
+  readonly #bindings = new Map<string, Binding>()
+
+  constructor(host: EntityHost, name: string, type: ExchangeType, options: ExchangeOptions) {
+    const args = options.arguments
+    this.host = host
+    this.name = name
+    this.type = type
+    this.durable = options.durable
+    this.autoDelete = options.autoDelete
+    this.internal = options.internal
+    this.arguments = args
+    this.alternateExchange = textOf(args.get('alternate-exchange'))
+    this.deduplicator = Deduplicator.from(args)
+    const asked = args.get('x-delayed-exchange')
+    const delays = type.delays === true || (asked?.type === 't' && asked.value)
+    this.delayed = delays ? new DelayedMessages(this) : undefined
+    this.router = type.create(this)
+  }
+
+  /** A message's destinations follow from its routing key alone, as long as no binding changes. */
+  get cacheable(): boolean {
+    return this.router.byKeyOnly && this.deduplicator === undefined && this.delayed === undefined
+  }
+
+  /** How many bindings have this exchange as their source. */
+  get size(): number {
+    return this.#bindings.size
+  }
+
+  find(destination: BindingDestination, routingKey: string, args: Table): Binding | undefined {
+    return this.#bindings.get(keyOf(destination, routingKey, args))
+  }
+
+  /** Adds a binding whose source is this exchange; false, and nothing happens, when there is one equal to it. */
+  add(binding: Binding): boolean {
+    const key = keyOf(binding.destination, binding.routingKey, binding.arguments)
+    if (this.#bindings.has(key)) return false
+    this.#bindings.set(key, binding)
+    this.router.bind(binding)
+    return true
+  }
+
+  /** Removes the binding equal to the given one; false when there is none. */
+  remove(binding: Binding): boolean {
+    const key = keyOf(binding.destination, binding.routingKey, binding.arguments)
+    const held = this.#bindings.get(key)
+    if (held === undefined) return false
+    this.#bindings.delete(key)
+    this.router.unbind(held)
+    return true
+  }
+
+  /** The bindings with this exchange as their source, oldest first. */
+  all(): IterableIterator<Binding> {
+    return this.#bindings.values()
+  }
+
+  /** Called once by the vhost: what the exchange still holds back is dropped and its memory given back. */
+  markDeleted(): void {
+    this.deleted = true
+    this.delayed?.clear()
+  }
+}
+
+function keyOf(destination: BindingDestination, routingKey: string, args: Table): string {
+  return bindingKey(!(destination instanceof Exchange), destination.name, routingKey, args)
+}
