@@ -1,0 +1,188 @@
+import { type Alarm, Clock, silentLogger, Timers, Turn } from '../../../src/base/index.ts'
+import {
+  createExchangeTypes,
+  Exchange,
+  type ExchangeOptions,
+  findExchangeType,
+} from '../../../src/broker/exchange/index.ts'
+import { type EntityHost, MemoryAccount } from '../../../src/broker/host.ts'
+import { Message } from '../../../src/broker/message.ts'
+import {
+  encodeProperties,
+  type FieldValue,
+  fromObject,
+  longstr,
+  type Properties,
+  Table,
+} from '../../../src/codec/index.ts'
+import { MemoryJournal } from '../../../src/store/index.ts'
+
+const START = Date.UTC(2030, 0, 1)
+
+/** Rings when the test says how late it is. */
+class TestAlarm implements Alarm {
+  at = Number.POSITIVE_INFINITY
+  #wake: () => void = () => {}
+
+  set(at: number, wake: () => void): void {
+    this.at = at
+    this.#wake = wake
+  }
+
+  clear(): void {
+    this.at = Number.POSITIVE_INFINITY
+  }
+
+  ring(): void {
+    this.clear()
+    this.#wake()
+  }
+}
+
+/** A vhost without topology whose time the test owns; it keeps what exchanges let go. */
+export class TestHost implements EntityHost {
+  readonly name = '/'
+  readonly released: { exchange: Exchange; message: Message; at: number }[] = []
+  #now = START
+  readonly #alarm = new TestAlarm()
+  readonly #clock = new Clock(() => this.#now)
+  readonly timers = new Timers(this.#clock, this.#alarm)
+  readonly memory = new MemoryAccount()
+  readonly context = {
+    clock: this.#clock,
+    timers: this.timers,
+    turn: new Turn(
+      () => {},
+      () => {},
+    ),
+    journal: new MemoryJournal(),
+    log: silentLogger,
+    memory: this.memory,
+    limits: { maxMessageSize: 16 * 1024 * 1024, consumerTimeoutMs: 0 },
+  }
+
+  /** Milliseconds since the test began. */
+  get elapsed(): number {
+    return this.#now - START
+  }
+
+  /** Lets time pass, stopping at each moment for which a timer was set. */
+  advance(ms: number): void {
+    const until = this.#now + ms
+    while (this.#alarm.at <= until) {
+      this.#now = Math.max(this.#alarm.at, this.#now)
+      this.#alarm.ring()
+    }
+    this.#now = until
+    this.#clock.refresh()
+  }
+
+  publishFrom(exchange: Exchange, message: Message): void {
+    this.released.push({ exchange, message, at: this.elapsed })
+  }
+
+  deadLetter(): void {}
+  deleteQueue(): void {}
+}
+
+export const types = createExchangeTypes()
+
+/** An exchange of the given type; `args` as plain values or as a table. */
+export function exchangeOf(
+  type: string,
+  args: Record<string, unknown> | Table = {},
+  options: { name?: string; host?: EntityHost } & Partial<Omit<ExchangeOptions, 'arguments'>> = {},
+): Exchange {
+  const { name = 'x1', host = new TestHost(), durable = false, autoDelete = false, internal = false } = options
+  return new Exchange(host, name, findExchangeType(types, type), {
+    durable,
+    autoDelete,
+    internal,
+    arguments: args instanceof Table ? args : fromObject(args),
+  })
+}
+
+/** Somewhere to route to: another exchange, so that these tests need no queue. */
+export function destinationOf(name: string): Exchange {
+  return exchangeOf('fanout', {}, { name })
+}
+
+/** Binds as the vhost does; the destination is named, and made when it is new. */
+export class Bindings {
+  readonly exchange: Exchange
+  readonly #destinations = new Map<string, Exchange>()
+
+  constructor(exchange: Exchange) {
+    this.exchange = exchange
+  }
+
+  destination(name: string): Exchange {
+    let destination = this.#destinations.get(name)
+    if (destination === undefined) {
+      destination = destinationOf(name)
+      this.#destinations.set(name, destination)
+    }
+    return destination
+  }
+
+  bind(name: string, routingKey = '', args: Table = new Table()): boolean {
+    this.exchange.router.validateBinding?.(routingKey, args)
+    const destination = this.destination(name)
+    return this.exchange.add({ source: this.exchange, destination, routingKey, arguments: args })
+  }
+
+  unbind(name: string, routingKey = '', args: Table = new Table()): boolean {
+    const binding = this.exchange.find(this.destination(name), routingKey, args)
+    return binding !== undefined && this.exchange.remove(binding)
+  }
+
+  /** The names of the destinations, sorted. */
+  route(message: Message): string[] {
+    const names = new Set<string>()
+    this.exchange.router.route(message.routingKey, message, { add: ({ destination }) => names.add(destination.name) })
+    return [...names].sort()
+  }
+
+  routeKey(routingKey: string): string[] {
+    return this.route(messageOf({ routingKey }))
+  }
+
+  routeHeaders(headers: Record<string, unknown> | Table | undefined): string[] {
+    return this.route(messageOf({ headers }))
+  }
+}
+
+export function messageOf({
+  exchange = 'x1',
+  routingKey = '',
+  headers,
+  body = '',
+  ...properties
+}: {
+  exchange?: string
+  routingKey?: string
+  headers?: Record<string, unknown> | Table | undefined
+  body?: string
+} & Omit<Properties, 'headers'>): Message {
+  const table = headers === undefined ? {} : { headers: headers instanceof Table ? headers : fromObject(headers) }
+  return Message.of(exchange, routingKey, encodeProperties({ ...properties, ...table }), Buffer.from(body))
+}
+
+/** A table of the given fields, each with its wire type. */
+export function table(fields: Record<string, FieldValue | string>): Table {
+  const result = new Table()
+  for (const [name, value] of Object.entries(fields))
+    result.set(name, typeof value === 'string' ? longstr(value) : value)
+  return result
+}
+
+/** The text of the AmqpError that the call throws, and its code. */
+export function refusal(call: () => void): string {
+  try {
+    call()
+  } catch (error) {
+    const { code, scope, message } = error as { code: number; scope: string; message: string }
+    return `${code} ${scope} ${message}`
+  }
+  throw new Error('nothing was refused')
+}
