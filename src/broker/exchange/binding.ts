@@ -1,7 +1,6 @@
 import type { Table } from '../../codec/index.ts'
 import type { Queue } from '../queue/queue.ts'
 import type { Exchange } from './exchange.ts'
-import { tableKey } from './value-key.ts'
 
 /** What a binding leads to. */
 export type BindingDestination = Queue | Exchange
@@ -12,15 +11,6 @@ export interface Binding {
   readonly destination: BindingDestination
   readonly routingKey: string
   readonly arguments: Table
-}
-
-/**
- * What tells two bindings of one source apart. Kind and name stand for the destination, so the same name bound again
- * after its owner was deleted counts as the same binding: whoever deletes a destination removes its bindings first.
- */
-export function bindingKey(isQueue: boolean, destination: string, routingKey: string, args: Table): string {
-  const address = `${isQueue ? 'q' : 'e'}${destination.length}:${destination}${routingKey.length}:${routingKey}`
-  return args.size === 0 ? address : address + tableKey(args)
 }
 
 /** All bindings filed under one key. Nearly always it is one, so a set is made for the second only. */

@@ -3,7 +3,7 @@ import { entity, preconditionFailed } from '../errors.ts'
 import type { Message } from '../message.ts'
 import type { Binding, BindingDestination } from './binding.ts'
 import { erlangBinary } from './erlang-term.ts'
-import { Exchange, type ExchangeType, type Router, type RouteTargets } from './exchange.ts'
+import { Exchange, type ExchangeType, type Router, type RouteTargets, validateExchangeArguments } from './exchange.ts'
 import { valueKey } from './value-key.ts'
 
 /** A larger weight counts as this one, so that sums of weights stay exact. */
@@ -133,6 +133,7 @@ const PROPERTIES = ['correlation_id', 'message_id', 'timestamp']
 
 /** @throws AmqpError 406 */
 function validateHashArguments(vhost: string, name: string, args: Table): void {
+  validateExchangeArguments(vhost, name, args)
   for (const argument of ['hash-header', 'hash-property']) {
     const value = args.get(argument)
     if (value !== undefined && value.type !== 'S')

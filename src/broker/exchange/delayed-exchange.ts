@@ -1,6 +1,6 @@
 import { textOf } from '../../codec/index.ts'
 import { preconditionFailed } from '../errors.ts'
-import type { ExchangeType } from './exchange.ts'
+import { type ExchangeType, validateExchangeArguments } from './exchange.ts'
 import { findExchangeType } from './types.ts'
 
 const NAME = 'x-delayed-message'
@@ -12,6 +12,7 @@ export function delayedExchange(types: ReadonlyMap<string, ExchangeType>): Excha
     delays: true,
     comparedArguments: ['x-delayed-type'],
     validate(vhost, name, args) {
+      validateExchangeArguments(vhost, name, args)
       const inner = textOf(args.get('x-delayed-type'))
       if (inner === undefined)
         throw preconditionFailed("Invalid argument, 'x-delayed-type' must be an existing exchange type")

@@ -1,6 +1,6 @@
 import type { Message } from '../message.ts'
 import { type Binding, type BindingGroup, withBinding, withoutBinding } from './binding.ts'
-import type { ExchangeType, Router, RouteTargets } from './exchange.ts'
+import { type ExchangeType, type Router, type RouteTargets, validateExchangeArguments } from './exchange.ts'
 
 /** Routing key and binding key are equal. */
 class DirectRouter implements Router {
@@ -28,6 +28,6 @@ class DirectRouter implements Router {
 
 export const directExchange: ExchangeType = {
   name: 'direct',
-  validate() {},
+  validate: validateExchangeArguments,
   create: () => new DirectRouter(),
 }

@@ -1,27 +1,20 @@
 import { type FieldValue, fieldEquals, readText, type Table, typeName } from '../../codec/index.ts'
 import { inequivalent } from '../errors.ts'
 import { erlangAtom, erlangTerm } from './erlang-term.ts'
-import type { Exchange } from './exchange.ts'
+import type { Exchange, ExchangeOptions, ExchangeType } from './exchange.ts'
 
 /**
  * Checks a re-declaration of an exchange, in RabbitMQ's order. Of the arguments only `alternate-exchange` is compared,
  * and what the type names; the others may differ.
  * @throws AmqpError 406 `inequivalent arg 'type' for exchange 'x1' in vhost '/': received 'fanout' but current is 'direct'`
  */
-export function checkExchangeEquivalence(
-  exchange: Exchange,
-  type: string,
-  durable: boolean,
-  autoDelete: boolean,
-  internal: boolean,
-  args: Table,
-): void {
-  checkProperty(exchange, 'type', erlangAtom(type), erlangAtom(exchange.type.name))
-  checkProperty(exchange, 'durable', durable, exchange.durable)
-  checkProperty(exchange, 'auto_delete', autoDelete, exchange.autoDelete)
-  checkProperty(exchange, 'internal', internal, exchange.internal)
-  checkArgument(exchange, 'alternate-exchange', args)
-  for (const argument of exchange.type.comparedArguments ?? []) checkArgument(exchange, argument, args)
+export function checkExchangeEquivalence(exchange: Exchange, type: ExchangeType, declaration: ExchangeOptions): void {
+  checkProperty(exchange, 'type', erlangAtom(type.name), erlangAtom(exchange.type.name))
+  checkProperty(exchange, 'durable', declaration.durable, exchange.durable)
+  checkProperty(exchange, 'auto_delete', declaration.autoDelete, exchange.autoDelete)
+  checkProperty(exchange, 'internal', declaration.internal, exchange.internal)
+  checkArgument(exchange, 'alternate-exchange', declaration.arguments)
+  for (const argument of exchange.type.comparedArguments ?? []) checkArgument(exchange, argument, declaration.arguments)
 }
 
 function checkProperty(exchange: Exchange, property: string, received: unknown, current: unknown): void {

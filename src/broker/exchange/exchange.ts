@@ -3,7 +3,8 @@ import { Deduplicator, validateDeduplication } from '../deduplication.ts'
 import { entity, preconditionFailed } from '../errors.ts'
 import type { EntityHost, EntityOptions } from '../host.ts'
 import type { Message } from '../message.ts'
-import { type Binding, type BindingDestination, bindingKey } from './binding.ts'
+import type { Binding } from './binding.ts'
+import { Bindings } from './bindings.ts'
 import { DelayedMessages } from './delayed.ts'
 
 /** What a router tells its matches to; adding one twice does no harm. */
@@ -24,7 +25,10 @@ export interface Router {
   bind(binding: Binding): void
   /** Gives up a binding that it has. */
   unbind(binding: Binding): void
-  /** Adds each binding that the message follows. The view is only good during the call. */
+  /**
+   * Adds each binding that the message follows.
+   * @param message only good during the call, and not looked at when the routing key alone decides.
+   */
   route(routingKey: string, message: Message, into: RouteTargets): void
 }
 
@@ -44,18 +48,20 @@ export interface ExchangeOptions extends EntityOptions {
   readonly internal: boolean
 }
 
-/** Checks the arguments of a new exchange: those that any exchange may have, then those of its type. */
-export function validateExchangeArguments(type: ExchangeType, vhost: string, name: string, args: Table): void {
+/**
+ * Checks the arguments that any exchange may have; `validate` of every type begins with it.
+ * @throws AmqpError 406
+ */
+export function validateExchangeArguments(vhost: string, name: string, args: Table): void {
   const alternate = args.get('alternate-exchange')
   if (alternate !== undefined && alternate.type !== 'S')
     throw preconditionFailed(
       `invalid type '${typeName(alternate)}' for arg 'alternate-exchange' in ${entity('exchange', name, vhost)}`,
     )
   validateDeduplication('exchange', name, vhost, args)
-  type.validate(vhost, name, args)
 }
 
-/** An exchange with its bindings as a source. Its arguments have been validated. */
+/** An exchange; its arguments have been validated by its type. */
 export class Exchange {
   readonly host: EntityHost
   readonly name: string
@@ -67,6 +73,8 @@ export class Exchange {
   /** The name of the exchange to try when this one routes a message nowhere; it need not exist. */
   readonly alternateExchange: string | undefined
   readonly router: Router
+  /** The bindings with this exchange as their source. */
+  readonly bindings: Bindings
   /** Asked once for each message that a client publishes here, before `delayed`. */
   readonly deduplicator: Deduplicator | undefined
   /** Asked for each message that arrives here, before `router`; not for one that it has let go itself. */
@@ -74,7 +82,6 @@ export class Exchange {
   /** The bindings that lead here from other exchanges; maintained by the vhost. */
   readonly incoming = new Set<Binding>()
   deleted = false
-  readonly #bindings = new Map<string, Binding>()
 
   constructor(host: EntityHost, name: string, type: ExchangeType, options: ExchangeOptions) {
     const args = options.arguments
@@ -91,6 +98,7 @@ export class Exchange {
     const delays = type.delays === true || (asked?.type === 't' && asked.value)
     this.delayed = delays ? new DelayedMessages(this) : undefined
     this.router = type.create(this)
+    this.bindings = new Bindings(this.router)
   }
 
   /** A message's destinations follow from its routing key alone, as long as no binding changes. */
@@ -98,46 +106,9 @@ export class Exchange {
     return this.router.byKeyOnly && this.deduplicator === undefined && this.delayed === undefined
   }
 
-  /** How many bindings have this exchange as their source. */
-  get size(): number {
-    return this.#bindings.size
-  }
-
-  find(destination: BindingDestination, routingKey: string, args: Table): Binding | undefined {
-    return this.#bindings.get(keyOf(destination, routingKey, args))
-  }
-
-  /** Adds a binding whose source is this exchange; false, and nothing happens, when there is one equal to it. */
-  add(binding: Binding): boolean {
-    const key = keyOf(binding.destination, binding.routingKey, binding.arguments)
-    if (this.#bindings.has(key)) return false
-    this.#bindings.set(key, binding)
-    this.router.bind(binding)
-    return true
-  }
-
-  /** Removes the binding equal to the given one; false when there is none. */
-  remove(binding: Binding): boolean {
-    const key = keyOf(binding.destination, binding.routingKey, binding.arguments)
-    const held = this.#bindings.get(key)
-    if (held === undefined) return false
-    this.#bindings.delete(key)
-    this.router.unbind(held)
-    return true
-  }
-
-  /** The bindings with this exchange as their source, oldest first. */
-  all(): IterableIterator<Binding> {
-    return this.#bindings.values()
-  }
-
   /** Called once by the vhost: what the exchange still holds back is dropped and its memory given back. */
   markDeleted(): void {
     this.deleted = true
     this.delayed?.clear()
   }
-}
-
-function keyOf(destination: BindingDestination, routingKey: string, args: Table): string {
-  return bindingKey(!(destination instanceof Exchange), destination.name, routingKey, args)
 }

@@ -1,6 +1,6 @@
 import type { Message } from '../message.ts'
 import type { Binding } from './binding.ts'
-import type { ExchangeType, Router, RouteTargets } from './exchange.ts'
+import { type ExchangeType, type Router, type RouteTargets, validateExchangeArguments } from './exchange.ts'
 
 /** Every binding matches, whatever its key. */
 class FanoutRouter implements Router {
@@ -22,6 +22,6 @@ class FanoutRouter implements Router {
 
 export const fanoutExchange: ExchangeType = {
   name: 'fanout',
-  validate() {},
+  validate: validateExchangeArguments,
   create: () => new FanoutRouter(),
 }

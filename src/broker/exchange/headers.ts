@@ -3,7 +3,7 @@ import { preconditionFailed } from '../errors.ts'
 import type { Message } from '../message.ts'
 import type { Binding } from './binding.ts'
 import { erlangTerm } from './erlang-term.ts'
-import type { ExchangeType, Router, RouteTargets } from './exchange.ts'
+import { type ExchangeType, type Router, type RouteTargets, validateExchangeArguments } from './exchange.ts'
 import { valueKey } from './value-key.ts'
 
 const MODES = new Set(['all', 'any', 'all-with-x', 'any-with-x'])
@@ -172,6 +172,6 @@ class HeadersRouter implements Router {
 
 export const headersExchange: ExchangeType = {
   name: 'headers',
-  validate() {},
+  validate: validateExchangeArguments,
   create: () => new HeadersRouter(),
 }

@@ -1,4 +1,5 @@
 export type { Binding, BindingDestination } from './binding.ts'
+export type { Bindings } from './bindings.ts'
 export { DELAY_MAX_MS, DelayedMessages } from './delayed.ts'
 export { checkExchangeEquivalence } from './equivalence.ts'
 export {

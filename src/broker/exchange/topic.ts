@@ -1,6 +1,6 @@
 import type { Message } from '../message.ts'
 import { type Binding, type BindingGroup, withBinding, withoutBinding } from './binding.ts'
-import type { ExchangeType, Router, RouteTargets } from './exchange.ts'
+import { type ExchangeType, type Router, type RouteTargets, validateExchangeArguments } from './exchange.ts'
 
 /** The end of some binding keys' common beginning; the path from the root spells that beginning word by word. */
 class TopicNode {
@@ -135,6 +135,6 @@ function wordsOf(bindingKey: string): string[] {
 
 export const topicExchange: ExchangeType = {
   name: 'topic',
-  validate() {},
+  validate: validateExchangeArguments,
   create: () => new TopicRouter(),
 }
