@@ -128,12 +128,12 @@ export class Bindings {
   bind(name: string, routingKey = '', args: Table = new Table()): boolean {
     this.exchange.router.validateBinding?.(routingKey, args)
     const destination = this.destination(name)
-    return this.exchange.add({ source: this.exchange, destination, routingKey, arguments: args })
+    return this.exchange.bindings.add({ source: this.exchange, destination, routingKey, arguments: args })
   }
 
   unbind(name: string, routingKey = '', args: Table = new Table()): boolean {
-    const binding = this.exchange.find(this.destination(name), routingKey, args)
-    return binding !== undefined && this.exchange.remove(binding)
+    const binding = this.exchange.bindings.find(this.destination(name), routingKey, args)
+    return binding !== undefined && this.exchange.bindings.remove(binding)
   }
 
   /** The names of the destinations, sorted. */
