@@ -1,5 +1,5 @@
 import { type FieldValue, fieldEquals, readText, type Table, typeName } from '../../codec/index.ts'
-import { inequivalent } from '../errors.ts'
+import { type AmqpError, inequivalent } from '../errors.ts'
 import { erlangAtom, erlangTerm } from './erlang-term.ts'
 import type { Exchange, ExchangeOptions, ExchangeType } from './exchange.ts'
 
@@ -18,20 +18,21 @@ export function checkExchangeEquivalence(exchange: Exchange, type: ExchangeType,
 }
 
 function checkProperty(exchange: Exchange, property: string, received: unknown, current: unknown): void {
-  if (received === current) return
-  throw inequivalent(property, 'exchange', exchange.name, exchange.host.name, `'${received}'`, `'${current}'`)
+  if (received !== current) throw differing(exchange, property, `'${received}'`, `'${current}'`)
 }
 
 function checkArgument(exchange: Exchange, argument: string, args: Table): void {
   const received = args.get(argument)
   const current = exchange.arguments.get(argument)
-  if (received === undefined && current === undefined) return
   if (received !== undefined && current !== undefined) {
     if (fieldEquals(received, current)) return
-    checkProperty(exchange, argument, valueText(received), valueText(current))
-    return
+    throw differing(exchange, argument, `'${valueText(received)}'`, `'${valueText(current)}'`)
   }
-  throw inequivalent(argument, 'exchange', exchange.name, exchange.host.name, typedText(received), typedText(current))
+  if (received !== current) throw differing(exchange, argument, typedText(received), typedText(current))
+}
+
+function differing(exchange: Exchange, argument: string, received: string, current: string): AmqpError {
+  return inequivalent(argument, 'exchange', exchange.name, exchange.host.name, received, current)
 }
 
 function typedText(value: FieldValue | undefined): string {

@@ -185,6 +185,14 @@ test('alternate-exchange is compared: another value, a missing one, an added one
   )
 })
 
+test('an alternate-exchange of another type differs even when it reads the same', (t) => {
+  const existing = exchangeOf('direct', { 'alternate-exchange': '5' }, declared)
+  t.is(
+    redeclare({ args: table({ 'alternate-exchange': int(5) }) }, existing),
+    `${INEQUIVALENT('alternate-exchange')} received '5' but current is '5'`,
+  )
+})
+
 test('arguments that no type names are not compared', (t) => {
   const exchange = exchangeOf('direct', { foo: 1, 'hash-header': 'h' }, declared)
   t.notThrows(() => check(exchange, 'direct', { arguments: table({ foo: 'bar' }) }))
