@@ -15,6 +15,8 @@ export interface TopicPatterns {
 export interface Permissions {
   /** Grows whenever an answer may have changed, so that a caller may keep answers and compare this. */
   readonly generation: number
+  /** False while there is no topic permission, so that nobody needs to ask. */
+  readonly topics: boolean
   configure(name: string): boolean
   write(name: string): boolean
   read(name: string): boolean
@@ -43,6 +45,10 @@ export class PermissionRow implements Permissions {
 
   constructor(username: string, vhost: string) {
     this.#placeholders = { username, vhost }
+  }
+
+  get topics(): boolean {
+    return this.#topics.size > 0
   }
 
   /** @throws SyntaxError when a pattern is not a regular expression; nothing has changed then. */

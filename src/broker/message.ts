@@ -3,6 +3,20 @@ import { PropertyFlag, type PropertyView, readShortstr, readUint16 } from '../co
 const NOTHING = Buffer.alloc(0)
 
 /**
+ * What the broker knows of a message and no client can say or forge; values of `Message.marks`. Queues keep them in
+ * the same bits of their records.
+ */
+export const MessageMark = {
+  /** A dead letter: its x-death header is the broker's own. */
+  DEAD_LETTER: 0x10,
+  /** A dead letter whose routing key was replaced: the keys of a CC header are no longer its own. */
+  REKEYED: 0x20,
+} as const
+
+/** All of `MessageMark` together. */
+export const MESSAGE_MARKS = 0x30
+
+/**
  * A view of one message's bytes, wherever they rest: in the chunk just read, in a queue's slab, or in a buffer of its
  * own. One class for all sources, so that every call site on the way of a message sees one shape; views are reused,
  * and what one shows is only good until the call that got it returns.
@@ -26,6 +40,8 @@ export class Message {
   bodyLength = 0
   /** The buffer is this message's alone and will never change: whoever keeps the message may keep it without a copy. */
   owned = false
+  /** Bits of `MessageMark`. */
+  marks = 0
 
   /** The property flags word; see `PropertyFlag`. */
   get propertyFlags(): number {
@@ -70,12 +86,21 @@ export class Message {
     this.bodyAt = other.bodyAt
     this.bodyLength = other.bodyLength
     this.owned = other.owned
+    this.marks = other.marks
   }
 
   /** Lets go of the bytes, so that a resting view keeps no chunk alive. */
   release(): void {
     this.buffer = NOTHING
     this.owned = false
+    this.marks = 0
+  }
+
+  /** Another view of the same bytes, for a message that owns them. */
+  copyView(): Message {
+    const view = new Message()
+    view.assign(this)
+    return view
   }
 
   /** The same message in a buffer of its own. */
@@ -87,15 +112,17 @@ export class Message {
       (buffer[this.exchangeAt] as number) + 1,
       buffer.subarray(propertiesAt, propertiesAt + this.propertiesLength),
       buffer.subarray(bodyAt, bodyAt + this.bodyLength),
+      this.marks,
     )
   }
 
   /**
    * Makes a message with a buffer of its own.
    * @param properties flags word and property list, as `encodeProperties` gives them.
+   * @param marks bits of `MessageMark`.
    * @throws RangeError when exchange or routing key is longer than 255 bytes.
    */
-  static of(exchange: string, routingKey: string, properties: Buffer, body: Buffer): Message {
+  static of(exchange: string, routingKey: string, properties: Buffer, body: Buffer, marks = 0): Message {
     const exchangeLength = Buffer.byteLength(exchange)
     const routingKeyLength = Buffer.byteLength(routingKey)
     if (exchangeLength > 255) throw new RangeError('an exchange name has at most 255 bytes')
@@ -105,11 +132,12 @@ export class Message {
     address.write(exchange, 1)
     address[1 + exchangeLength] = routingKeyLength
     address.write(routingKey, 2 + exchangeLength)
-    return Message.from(address, 1 + exchangeLength, properties, body)
+    return Message.from(address, 1 + exchangeLength, properties, body, marks)
   }
 
-  private static from(address: Buffer, routingKeyAt: number, properties: Buffer, body: Buffer): Message {
+  private static from(address: Buffer, routingKeyAt: number, properties: Buffer, body: Buffer, marks: number): Message {
     const message = new Message()
+    message.marks = marks
     message.buffer = Buffer.concat([address, properties, body])
     message.routingKeyAt = routingKeyAt
     message.propertiesAt = address.length

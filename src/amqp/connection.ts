@@ -1,0 +1,570 @@
+import type { Permissions, User } from '../auth/index.ts'
+import type { Clock, Flushable, Timers, Turn } from '../base/index.ts'
+import { type AlarmListener, AmqpError, notAllowed, type Queue, type VirtualHost } from '../broker/index.ts'
+import {
+  BASIC_PUBLISH,
+  badFrameEnd,
+  CHANNEL_CLOSE,
+  CHANNEL_CLOSE_OK,
+  CHANNEL_OPEN,
+  ClassId,
+  CONNECTION_CLOSE,
+  CONNECTION_CLOSE_OK,
+  CONNECTION_UPDATE_SECRET,
+  CodecError,
+  type ConnectionClose,
+  cannotDecode,
+  describeFrame,
+  encodeChannelCloseOk,
+  encodeChannelOpenOk,
+  encodeConnectionBlocked,
+  encodeConnectionClose,
+  encodeConnectionCloseOk,
+  encodeConnectionUnblocked,
+  encodeConnectionUpdateSecretOk,
+  FRAME_END,
+  FrameType,
+  frameTooLarge,
+  isHardError,
+  METHODS,
+  type MethodDecoder,
+  PROTOCOL_HEADER,
+  ReplyCode,
+  readUint16,
+  readUint32,
+  type Table,
+  unknownFrameType,
+} from '../codec/index.ts'
+import type { Journal } from '../store/index.ts'
+import { Channel } from './channel.ts'
+import { channelError, commandInvalid, unexpectedFrame } from './errors.ts'
+import { Handshake } from './handshake.ts'
+import { Heartbeat } from './heartbeat.ts'
+import { InputTail } from './input-tail.ts'
+import { Output } from './output.ts'
+import type { AmqpContext } from './settings.ts'
+import type { Peer, Transport } from './transport.ts'
+
+export type ConnectionState =
+  | 'header'
+  | 'starting'
+  | 'securing'
+  | 'tuning'
+  | 'opening'
+  | 'running'
+  | 'closing'
+  | 'closed'
+
+/** What the client has announced that it understands. */
+export interface Capabilities {
+  readonly authenticationFailureClose: boolean
+  readonly consumerCancelNotify: boolean
+  readonly connectionBlocked: boolean
+}
+
+const NO_CAPABILITIES: Capabilities = {
+  authenticationFailureClose: false,
+  consumerCancelNotify: false,
+  connectionBlocked: false,
+}
+
+/** Until tune is agreed, frames may have this many bytes. Source: RabbitMQ 4.1's initial_frame_max. */
+const INITIAL_FRAME_MAX = 8192
+
+/** Output of one turn beyond which queues stop handing over until it has been written. */
+const TURN_OUTPUT_MAX = 524288
+
+/** Bytes the kernel has not taken beyond which a connection's consumers wait for the socket to drain. */
+const BACKLOG_MAX = 1048576
+
+/** Bytes the kernel has not taken beyond which direct replies are dropped, and nothing more is read. */
+const REPLY_BACKLOG_MAX = 16 * 1048576
+
+/** How long a closing connection waits for the other side when no heartbeat says otherwise. Source: RabbitMQ. */
+const CLOSE_TIMEOUT_MS = 30_000
+
+/**
+ * One AMQP connection as a machine without a socket: `receive` takes bytes in any split, what it answers gathers in
+ * `out` and leaves through the transport once a turn.
+ */
+export class Connection implements Flushable, AlarmListener {
+  readonly amqp: AmqpContext
+  readonly peer: Peer
+  readonly name: string
+  readonly out: Output
+  readonly turn: Turn
+  readonly timers: Timers
+  readonly clock: Clock
+  readonly journal: Journal
+  readonly connectedAt: number
+  flushMarked = false
+  state: ConnectionState = 'header'
+  /** Limit of a whole frame, both ways. */
+  frameMax = INITIAL_FRAME_MAX
+  channelMax: number
+  heartbeatSeconds = 0
+  capabilities = NO_CAPABILITIES
+  clientProperties: Table | undefined
+  mechanism = ''
+  user: User | undefined
+  /** Set once the client has opened a vhost; only then do channels exist. */
+  vhost: VirtualHost | undefined
+  permissions: Permissions | undefined
+  readonly exclusiveQueues = new Set<Queue>()
+  readonly channels = new Map<number, Channel>()
+  readonly heartbeat: Heartbeat
+  readonly #transport: Transport
+  readonly #handshake: Handshake
+  readonly #tail = new InputTail()
+  /** Queues that had something for this connection while it could not take it. */
+  readonly #waiting = new Set<Queue>()
+  /** Where parsing goes on when the frame now handled raises a channel error. */
+  #resumeAt = 0
+  /** What is read no longer means anything: the stream is broken, or the socket is on its way out. */
+  #deaf = false
+  #socketFull = false
+  /** Not read from while an alarm is on. */
+  #blocked = false
+  /** Not read from until the peer has read. */
+  #unread = false
+  #disconnected = false
+
+  constructor(amqp: AmqpContext, peer: Peer, transport: Transport) {
+    const { virtualHosts, channelMax } = amqp.settings
+    const { context } = virtualHosts
+    this.amqp = amqp
+    this.peer = peer
+    this.name = `${endpoint(peer.address, peer.port)} -> ${endpoint(peer.localAddress, peer.localPort)}`
+    this.turn = context.turn
+    this.timers = context.timers
+    this.clock = context.clock
+    this.journal = context.journal
+    this.connectedAt = context.clock.now
+    this.channelMax = channelMax
+    this.out = new Output(amqp.outputs, context.turn, this)
+    this.heartbeat = new Heartbeat(this)
+    this.#transport = transport
+    this.#handshake = new Handshake(this)
+    amqp.connections.add(this)
+  }
+
+  get log() {
+    return this.amqp.settings.virtualHosts.context.log
+  }
+
+  /** Takes bytes as they come from the socket; keeps no view of them. */
+  receive(chunk: Buffer): void {
+    this.heartbeat.received = true
+    let at = 0
+    // A frame cut by the end of a read is completed on its own, so the rest of the chunk is still handled in place.
+    while (this.#tail.length > 0 && !this.#deaf) {
+      const taken = this.#completeTail(chunk, at)
+      if (taken < 0) return
+      at = taken
+    }
+    if (!this.#deaf) at = this.#consume(chunk, at, chunk.length)
+    if (!this.#deaf && at < chunk.length) this.#tail.keep(chunk, at)
+  }
+
+  /** The socket has sent what had piled up. */
+  writable(): void {
+    this.#socketFull = false
+    if (this.#unread) {
+      this.#unread = false
+      if (!this.#blocked) this.#transport.resume()
+    }
+    this.#wake()
+  }
+
+  /** The socket has gone. */
+  disconnected(): void {
+    if (this.#disconnected) return
+    this.#disconnected = true
+    this.#deaf = true
+    if (this.state === 'running') {
+      this.log.warn(`connection ${this.name} was closed by the client without closing it in AMQP`)
+    } else if (this.state !== 'closing' && this.state !== 'closed') {
+      this.log.debug(`connection ${this.name} ended during its handshake`)
+    }
+    this.state = 'closed'
+    this.#release()
+  }
+
+  /** Closes politely: says why, waits a bounded time for the client's answer, then lets go of the socket. */
+  close(code: number, text: string): void {
+    if (this.state === 'closing' || this.state === 'closed') return
+    if (this.state === 'header') {
+      this.end()
+      return
+    }
+    this.#sendClose(code, text, 0, 0)
+  }
+
+  flush(): void {
+    this.heartbeat.sends++
+    this.out.flush(this.#transport)
+    const { backlog } = this.#transport
+    this.#socketFull = backlog > BACKLOG_MAX
+    if (!this.#socketFull) this.#wake()
+    // A peer that asks (gets, mandatory publishes) and never reads the answers is not asked for more questions.
+    if (backlog > REPLY_BACKLOG_MAX && !this.#unread) {
+      this.#unread = true
+      this.#transport.pause()
+    }
+    if (this.state === 'closed' && !this.#disconnected) this.#transport.end()
+  }
+
+  /** False while deliveries would only pile up. */
+  acceptsDeliveries(): boolean {
+    return !this.#socketFull && this.out.pendingBytes < TURN_OUTPUT_MAX
+  }
+
+  /** False when the peer has not read for so long that even what no queue can hold back must be dropped. */
+  acceptsReplies(): boolean {
+    return this.out.pendingBytes + this.#transport.backlog < REPLY_BACKLOG_MAX
+  }
+
+  /** The queue is drained again once deliveries are accepted. */
+  wakeLater(queue: Queue): void {
+    this.#waiting.add(queue)
+  }
+
+  /** A publish has come: while an alarm is on, nothing more is read from this connection. */
+  holdBackPublisher(): void {
+    if (this.#blocked) return
+    const reason = this.amqp.settings.alarm.reason
+    if (reason === undefined) return
+    this.#blocked = true
+    this.#transport.pause()
+    this.heartbeat.suspended = true
+    if (this.capabilities.connectionBlocked) this.out.append(encodeConnectionBlocked(0, { reason }))
+  }
+
+  alarmChanged(reason: string | undefined): void {
+    if (!this.#blocked || reason !== undefined) return
+    this.#blocked = false
+    this.heartbeat.suspended = false
+    if (this.capabilities.connectionBlocked) this.out.append(encodeConnectionUnblocked(0, {}))
+    if (!this.#unread) this.#transport.resume()
+  }
+
+  /** The handshake is done. */
+  opened(): void {
+    this.state = 'running'
+    this.amqp.settings.alarm.addListener(this)
+    this.heartbeat.start(this.heartbeatSeconds)
+    if (this.log.debugEnabled) this.log.debug(`connection ${this.name} opened`, { user: this.user?.name ?? '' })
+  }
+
+  /** The login failed and the client could not read why: what it sends no longer counts. */
+  refuseSilently(): void {
+    this.#deaf = true
+  }
+
+  /** Ends without a word: the peer is dead, or would not understand a close method. */
+  drop(): void {
+    this.end()
+    this.#transport.destroy()
+  }
+
+  /** Closes the connection because of an error of the client's. */
+  fail(error: AmqpError | CodecError, classId: number, methodId: number): void {
+    if (this.state === 'closing' || this.state === 'closed') return
+    this.log.error(`connection ${this.name} is closed: ${error.message}`, {
+      channel: this.#failedChannel,
+      user: this.user?.name,
+    })
+    // A broken stream cannot be parsed any further, not even for a close-ok.
+    const broken = error.code === ReplyCode.FRAME_ERROR || this.state !== 'running'
+    this.#sendClose(error.code, error.message, classId, methodId)
+    if (broken) this.end()
+  }
+
+  #failedChannel = 0
+
+  /** @returns offset in the chunk behind the completed frame, -1 when it is still not whole. */
+  #completeTail(chunk: Buffer, at: number): number {
+    const tail = this.#tail
+    const headBytes = this.state === 'header' ? PROTOCOL_HEADER.length : 7
+    const taken = tail.fill(chunk, at, headBytes)
+    if (tail.length < headBytes) return -1
+    let next = at + taken
+    if (this.state !== 'header') {
+      const size = readUint32(tail.buffer, 3)
+      if (size > this.frameMax) {
+        this.fail(frameTooLarge(tail.buffer[0] as number, size, this.frameMax - 8), 0, 0)
+        return -1
+      }
+      next += tail.fill(chunk, next, size + 8)
+      if (tail.length < size + 8) return -1
+    }
+    const frame = tail.take()
+    this.#consume(frame, 0, frame.length)
+    return next
+  }
+
+  /** @returns offset of the first byte that was not handled. */
+  #consume(buffer: Buffer, at: number, end: number): number {
+    if (this.state === 'header') {
+      if (end - at < PROTOCOL_HEADER.length) return at
+      at += PROTOCOL_HEADER.length
+      if (!this.#handshake.protocolHeader(buffer, at - PROTOCOL_HEADER.length)) return at
+    }
+    while (!this.#deaf) {
+      try {
+        return this.#frames(buffer, at, end)
+      } catch (error) {
+        this.#raise(error, buffer)
+        at = this.#resumeAt
+      }
+    }
+    return end
+  }
+
+  #frames(buffer: Buffer, at: number, end: number): number {
+    while (end - at >= 7) {
+      const size = readUint32(buffer, at + 3)
+      if (size > this.frameMax) {
+        this.#current(0, 0, 0, end)
+        throw frameTooLarge(buffer[at] as number, size, this.frameMax - 8)
+      }
+      const next = at + size + 8
+      if (next > end) return at
+      const type = buffer[at] as number
+      const number = readUint16(buffer, at + 1)
+      if (buffer[next - 1] !== FRAME_END) {
+        this.#current(0, 0, 0, end)
+        throw badFrameEnd(type, buffer, at + 7, next - 1, buffer[next - 1] as number)
+      }
+      if (type === FrameType.METHOD && size >= 4) {
+        const id = readUint32(buffer, at + 7)
+        if (id === BASIC_PUBLISH && this.state === 'running') {
+          const channel = this.channels.get(number)
+          if (channel?.takesPublish) {
+            const after = channel.publisher.publishInPlace(buffer, at, next, end)
+            if (after > 0) {
+              at = after
+              continue
+            }
+          }
+        }
+        this.#current(number, id >>> 16, id & 0xffff, next)
+        this.#method(number, id, buffer, at + 11, next - 1)
+      } else {
+        this.#current(number, 0, 0, next)
+        this.#otherFrame(type, number, buffer, at + 7, next - 1)
+      }
+      at = next
+      if (this.#deaf) return end
+    }
+    return at
+  }
+
+  /** Notes what is being handled, for the error it may raise. */
+  #current(channel: number, classId: number, methodId: number, resumeAt: number): void {
+    this.#failedChannel = channel
+    this.currentClass = classId
+    this.currentMethod = methodId
+    this.#resumeAt = resumeAt
+  }
+
+  currentClass = 0
+  currentMethod = 0
+
+  /** A publish is being handled that needs no frame after `resumeAt`. */
+  handlingPublish(channel: number, resumeAt: number): void {
+    this.#failedChannel = channel
+    this.currentClass = ClassId.BASIC
+    this.currentMethod = BASIC_PUBLISH & 0xffff
+    this.#resumeAt = resumeAt
+  }
+
+  #method(number: number, id: number, buffer: Buffer, from: number, to: number): void {
+    if (number === 0) {
+      this.#connectionMethod(id, this.#decode(id, buffer, from, to))
+      return
+    }
+    if (this.state === 'closing') return
+    if (this.state !== 'running') {
+      throw unexpectedFrame(`frame on channel ${number} in connection state ${this.state}`)
+    }
+    const channel = this.channels.get(number)
+    if (channel === undefined) {
+      if (id !== CHANNEL_OPEN) throw channelError("expected 'channel.open'")
+      this.#decode(id, buffer, from, to)
+      this.#openChannel(number)
+      return
+    }
+    if (channel.state === 'closing') {
+      if (id === CHANNEL_CLOSE) this.out.append(encodeChannelCloseOk(number, {}))
+      else if (id === CHANNEL_CLOSE_OK) this.channels.delete(number)
+      return
+    }
+    channel.method(id, this.#decode(id, buffer, from, to))
+  }
+
+  #decode(id: number, buffer: Buffer, from: number, to: number): MethodDecoder {
+    const decoder = this.amqp.decoders.get(id)
+    if (decoder === undefined) throw commandInvalid(`unknown method {${id >>> 16},${id & 0xffff}}`)
+    if (!decoder.decode(buffer, from, to)) throw cannotDecode(buffer, from, to)
+    return decoder
+  }
+
+  #openChannel(number: number): void {
+    if (this.channels.size >= this.channelMax) {
+      this.#current(number, 0, 0, this.#resumeAt)
+      throw notAllowed(
+        `number of channels opened (${this.channels.size}) has reached the negotiated channel_max (${this.channelMax})`,
+      )
+    }
+    const { vhost, permissions } = this
+    if (vhost === undefined || permissions === undefined) throw channelError('no vhost is open')
+    this.channels.set(number, new Channel(this, number, vhost, permissions))
+    this.out.append(encodeChannelOpenOk(number, {}))
+  }
+
+  #connectionMethod(id: number, method: MethodDecoder): void {
+    if (id === CONNECTION_CLOSE_OK && this.state === 'closing') {
+      this.end()
+      return
+    }
+    if (id === CONNECTION_CLOSE && this.state !== 'closed') {
+      this.#closedByClient(method as ConnectionClose)
+      return
+    }
+    if (this.state === 'closing') return
+    if (this.state !== 'running') {
+      this.#handshake.method(id, method)
+      return
+    }
+    if (id === CONNECTION_UPDATE_SECRET) {
+      // Passwords of the built-in users do not expire: any new secret is as good as the old one.
+      this.out.append(encodeConnectionUpdateSecretOk(0, {}))
+      return
+    }
+    throw channelError('unexpected method in connection state running')
+  }
+
+  #closedByClient(method: ConnectionClose): void {
+    if (this.log.debugEnabled) {
+      this.log.debug(`connection ${this.name} closed by the client`, { code: method.replyCode, text: method.replyText })
+    }
+    for (const channel of this.channels.values()) channel.settleConfirms()
+    const crossed = this.state === 'closing'
+    this.#release()
+    this.out.append(encodeConnectionCloseOk(0, {}))
+    // When both closes have crossed, the client's close-ok is still to come.
+    if (crossed) return
+    this.state = 'closing'
+    this.#waitForPeer()
+  }
+
+  #otherFrame(type: number, number: number, buffer: Buffer, from: number, to: number): void {
+    if (type === FrameType.HEARTBEAT) {
+      if (number !== 0) throw unexpectedFrame(describeFrame(type, buffer, from, to))
+      return
+    }
+    if (type !== FrameType.METHOD && type !== FrameType.HEADER && type !== FrameType.BODY) {
+      throw unknownFrameType(type, buffer, from, to)
+    }
+    if (type === FrameType.METHOD) throw cannotDecode(buffer, from, to)
+    if (this.state === 'closing') return
+    const channel = this.channels.get(number)
+    if (channel === undefined) throw unexpectedFrame('expected method frame, got non method frame instead')
+    if (channel.state === 'closing') return
+    this.currentClass = ClassId.BASIC
+    this.currentMethod = BASIC_PUBLISH & 0xffff
+    channel.publisher.contentFrame(type, buffer, from, to)
+  }
+
+  /** The one place where errors become closes. */
+  #raise(error: unknown, buffer: Buffer): void {
+    if (error instanceof AmqpError && error.scope === 'channel' && !isHardError(error.code)) {
+      const channel = this.channels.get(this.#failedChannel)
+      if (channel !== undefined) {
+        channel.fail(error, this.currentClass, this.currentMethod)
+        return
+      }
+    }
+    if (error instanceof AmqpError || error instanceof CodecError) {
+      this.fail(error, this.currentClass, this.currentMethod)
+      return
+    }
+    // A defect of ours must not take other people's connections with it.
+    const name = METHODS.get((this.currentClass << 16) | this.currentMethod)?.name ?? 'a frame'
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    this.log.error(`connection ${this.name}: internal error while handling ${name} (${buffer.length} bytes read)`, {
+      stack,
+    })
+    this.fail(
+      new AmqpError(ReplyCode.INTERNAL_ERROR, 'INTERNAL_ERROR', 'connection'),
+      this.currentClass,
+      this.currentMethod,
+    )
+  }
+
+  #sendClose(replyCode: number, replyText: string, classId: number, methodId: number): void {
+    for (const channel of this.channels.values()) channel.settleConfirms()
+    this.out.append(encodeConnectionClose(0, { replyCode, replyText: shortText(replyText), classId, methodId }))
+    this.state = 'closing'
+    this.#release()
+    this.#waitForPeer()
+  }
+
+  /** Bounded: a peer that never answers is dropped. */
+  #waitForPeer(): void {
+    const heartbeatMs = this.heartbeatSeconds * 1000
+    const wait = heartbeatMs > 0 ? Math.min(heartbeatMs, CLOSE_TIMEOUT_MS) : CLOSE_TIMEOUT_MS
+    this.timers.schedule(this.clock.now + wait, () => {
+      if (!this.#disconnected) this.#transport.destroy()
+    })
+  }
+
+  /** Lets go of the socket once everything has been written. */
+  end(): void {
+    this.state = 'closed'
+    this.#deaf = true
+    this.#release()
+    if (this.out.pendingBytes === 0) this.#transport.end()
+    else this.turn.flush(this)
+  }
+
+  /** Gives back everything the connection holds in the broker; the socket may live on. */
+  #release(): void {
+    this.#handshake.stop()
+    this.heartbeat.stop()
+    this.#tail.clear()
+    this.#waiting.clear()
+    this.amqp.settings.alarm.removeListener(this)
+    if (this.#blocked) {
+      // What the client still has to say (a close-ok) must be heard.
+      this.#blocked = false
+      this.#transport.resume()
+    }
+    // First every consumer goes, then the messages come back: none of them is delivered to a channel about to end.
+    for (const channel of this.channels.values()) channel.removeConsumers()
+    for (const channel of this.channels.values()) channel.release()
+    this.channels.clear()
+    for (const queue of this.exclusiveQueues) this.vhost?.deleteQueue(queue)
+    this.exclusiveQueues.clear()
+    this.amqp.connections.delete(this)
+  }
+
+  #wake(): void {
+    if (this.#waiting.size === 0) return
+    for (const queue of this.#waiting) this.turn.drain(queue)
+    this.#waiting.clear()
+  }
+}
+
+function endpoint(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+}
+
+/** Cuts a text so that it fits a shortstr. */
+export function shortText(text: string): string {
+  if (Buffer.byteLength(text) <= 255) return text
+  let short = text.slice(0, 252)
+  while (Buffer.byteLength(short) > 252) short = short.slice(0, -1)
+  return `${short}...`
+}

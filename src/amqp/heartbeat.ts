@@ -1,0 +1,65 @@
+import type { Timer } from '../base/index.ts'
+import { HEARTBEAT_FRAME } from '../codec/index.ts'
+import type { Connection } from './connection.ts'
+
+/**
+ * Heartbeats of one connection, both ways: something is sent at least every half interval, and a peer that has been
+ * silent for two whole checks is dropped without a close method. Source: RabbitMQ.
+ */
+export class Heartbeat {
+  /** Turns in which the connection has written something; counted by whoever writes. */
+  sends = 0
+  /** Set by whoever receives; cleared at each check. */
+  received = false
+  /** The broker itself has stopped reading: the peer's silence means nothing. */
+  suspended = false
+  readonly #connection: Connection
+  #halfIntervalMs = 0
+  /** What `sends` is if nothing but the last heartbeat has been written. */
+  #sendsIfQuiet = 0
+  #halves = 0
+  #silentChecks = 0
+  #timer: Timer | undefined
+
+  constructor(connection: Connection) {
+    this.#connection = connection
+  }
+
+  /** @param seconds what tune-ok said; 0 for no heartbeats. */
+  start(seconds: number): void {
+    if (seconds === 0) return
+    this.#halfIntervalMs = seconds * 500
+    this.#schedule()
+  }
+
+  stop(): void {
+    this.#connection.timers.cancel(this.#timer)
+    this.#timer = undefined
+  }
+
+  #schedule(): void {
+    const connection = this.#connection
+    this.#timer = connection.timers.schedule(connection.clock.now + this.#halfIntervalMs, () => this.#tick())
+  }
+
+  #tick(): void {
+    const connection = this.#connection
+    const quiet = this.sends === this.#sendsIfQuiet
+    if (quiet) connection.out.append(HEARTBEAT_FRAME)
+    this.#sendsIfQuiet = quiet ? this.sends + 1 : this.sends
+    if (++this.#halves % 2 === 0 && this.#isDead()) {
+      connection.log.warn(
+        `connection ${connection.name}: no heartbeat for ${connection.heartbeatSeconds * 2} s, closing the socket`,
+      )
+      connection.drop()
+      return
+    }
+    this.#schedule()
+  }
+
+  #isDead(): boolean {
+    this.#silentChecks = this.received || this.suspended ? 0 : this.#silentChecks + 1
+    this.received = false
+    return this.#silentChecks >= 2
+  }
+}

@@ -1,0 +1,321 @@
+import {
+  accessRefused,
+  Message,
+  notFound,
+  notImplemented,
+  preconditionFailed,
+  REPLY_TO,
+  type Route,
+  withProperties,
+} from '../broker/index.ts'
+import {
+  type BasicPublish,
+  ClassId,
+  CONTENT_HEADER_FIXED_BYTES,
+  copyBytes,
+  encodeBasicReturn,
+  FRAME_END,
+  FrameType,
+  frameError,
+  isTable,
+  PropertyFlag,
+  PropertyView,
+  ReplyCode,
+  readUint16,
+  readUint32,
+  readUint64,
+  replaceProperties,
+} from '../codec/index.ts'
+import type { Channel } from './channel.ts'
+import { ContentAssembly } from './content-assembly.ts'
+import { writeContent } from './content-writer.ts'
+import { unexpectedFrame } from './errors.ts'
+import { checkExpiration } from './expiration.ts'
+
+const MANDATORY = 1
+const IMMEDIATE = 2
+
+/** A property list that is nothing but delivery-mode needs no look. */
+const ONLY_DELIVERY_MODE_BYTES = 3
+
+/** Properties that say something to the broker, or that must be whole to be passed on. */
+const view = new PropertyView()
+
+/**
+ * The publishing side of a channel: from the bytes of basic.publish and its content to the vhost. A publish that lies
+ * whole in what was read is handled in place; any other is put together frame by frame.
+ */
+export class Publisher {
+  readonly #channel: Channel
+  readonly #message = new Message()
+  #assembly: ContentAssembly | undefined
+  /** The address of the latest publish and its route: a channel mostly keeps to one. */
+  #address: Buffer | undefined
+  #addressLength = 0
+  #route: Route | undefined
+  /** The exchange whose write permission was checked last, and against which state of the permissions. */
+  #allowedExchange: object | undefined
+  #allowedGeneration = -1
+
+  constructor(channel: Channel) {
+    this.#channel = channel
+  }
+
+  /** No content is under way. */
+  get idle(): boolean {
+    return this.#assembly === undefined
+  }
+
+  /**
+   * Publishes straight from what was read, if method, header and at most one body frame are there.
+   * @param at offset of the method frame. @param next offset behind it. @param end of what was read.
+   * @returns offset behind the content; 0 when it has to be put together instead.
+   */
+  publishInPlace(buffer: Buffer, at: number, next: number, end: number): number {
+    const exchangeAt = at + 13
+    const routingKeyAt = exchangeAt + 1 + (buffer[exchangeAt] as number)
+    const bitsAt = routingKeyAt + 1 + (buffer[routingKeyAt] as number)
+    // The frame end follows the one octet of bits; anything else is the decoder's to refuse.
+    if (bitsAt + 2 !== next || end - next < 7 + CONTENT_HEADER_FIXED_BYTES + 2 + 1) return 0
+    const channelNumber = readUint16(buffer, at + 1)
+    const headerSize = readUint32(buffer, next + 3)
+    const bodyAt = next + 8 + headerSize
+    if (bodyAt > end || headerSize < CONTENT_HEADER_FIXED_BYTES + 2) return 0
+    if (
+      buffer[next] !== FrameType.HEADER ||
+      readUint16(buffer, next + 1) !== channelNumber ||
+      readUint32(buffer, next + 7) !== ClassId.BASIC << 16 ||
+      buffer[bodyAt - 1] !== FRAME_END
+    ) {
+      return 0
+    }
+    const bodyLength = readUint64(buffer, next + 11)
+    let after = bodyAt
+    if (bodyLength > 0) {
+      if (end - bodyAt < bodyLength + 8 || bodyLength > this.#channel.vhost.context.limits.maxMessageSize) return 0
+      after = bodyAt + bodyLength + 8
+      if (
+        buffer[bodyAt] !== FrameType.BODY ||
+        readUint16(buffer, bodyAt + 1) !== channelNumber ||
+        readUint32(buffer, bodyAt + 3) !== bodyLength ||
+        bodyLength > this.#channel.connection.frameMax ||
+        buffer[after - 1] !== FRAME_END
+      ) {
+        return 0
+      }
+    }
+    const message = this.#message
+    message.buffer = buffer
+    message.exchangeAt = exchangeAt
+    message.routingKeyAt = routingKeyAt
+    message.propertiesAt = next + 7 + CONTENT_HEADER_FIXED_BYTES
+    message.propertiesLength = headerSize - CONTENT_HEADER_FIXED_BYTES
+    message.bodyAt = bodyAt + 7
+    message.bodyLength = bodyLength
+    message.owned = false
+    this.#channel.connection.handlingPublish(channelNumber, after)
+    this.#publish(message, buffer[bitsAt] as number)
+    return after
+  }
+
+  /** A basic.publish whose content comes in later frames. */
+  begin(method: BasicPublish): void {
+    const { buffer, exchangeAt, routingKeyAt } = method
+    const end = routingKeyAt + 1 + (buffer[routingKeyAt] as number)
+    const bits = (method.mandatory ? MANDATORY : 0) | (method.immediate ? IMMEDIATE : 0)
+    this.#assembly = new ContentAssembly(
+      buffer.subarray(exchangeAt, end),
+      routingKeyAt - exchangeAt,
+      bits,
+      this.#channel.vhost.context,
+    )
+  }
+
+  /** A method has come. @throws AmqpError 505 when content was due. */
+  expectMethod(): void {
+    const assembly = this.#assembly
+    if (assembly === undefined) return
+    if (!assembly.hasHeader) throw unexpectedFrame(headerExpected('non content header frame'))
+    throw unexpectedFrame('expected content body, got non content body frame instead')
+  }
+
+  /** A header or body frame. @throws AmqpError 505 out of order, 501 malformed; 406 for a body over the limit. */
+  contentFrame(type: number, buffer: Buffer, from: number, to: number): void {
+    const assembly = this.#assembly
+    if (assembly === undefined) throw unexpectedFrame('expected method frame, got non method frame instead')
+    if (!assembly.hasHeader) {
+      if (type !== FrameType.HEADER) throw unexpectedFrame(headerExpected('non content header frame'))
+      this.#contentHeader(assembly, buffer, from, to)
+    } else {
+      if (type !== FrameType.BODY) {
+        throw unexpectedFrame('expected content body, got non content body frame instead')
+      }
+      assembly.addBody(buffer, from, to)
+    }
+    if (!assembly.complete) return
+    this.#assembly = undefined
+    const message = assembly.finish()
+    const { maxMessageSize } = this.#channel.vhost.context.limits
+    if (assembly.bodyLength > maxMessageSize) {
+      throw preconditionFailed(
+        `message size ${assembly.bodyLength} is larger than configured max size ${maxMessageSize}`,
+      )
+    }
+    this.#publish(message, assembly.bits)
+  }
+
+  release(): void {
+    this.#assembly?.discard()
+    this.#assembly = undefined
+    this.#route = undefined
+    this.#message.release()
+  }
+
+  #contentHeader(assembly: ContentAssembly, buffer: Buffer, from: number, to: number): void {
+    if (to - from < CONTENT_HEADER_FIXED_BYTES + 2) throw frameError('cannot decode content header')
+    const classId = readUint16(buffer, from)
+    if (readUint16(buffer, from + 2) !== 0) throw unexpectedFrame(headerExpected('non content header frame'))
+    if (classId !== ClassId.BASIC) {
+      throw unexpectedFrame(headerExpected(`one for class ${classId}`))
+    }
+    assembly.setHeader(readUint64(buffer, from + 4), buffer, from + CONTENT_HEADER_FIXED_BYTES, to)
+  }
+
+  /** Everything a publish has to pass, in RabbitMQ's order, then the vhost. */
+  #publish(message: Message, bits: number): void {
+    const channel = this.#channel
+    const { connection, vhost } = channel
+    if (bits & IMMEDIATE) throw notImplemented('immediate=true')
+    if (connection.amqp.settings.alarm.raised) connection.holdBackPublisher()
+    const route = this.#findRoute(message)
+    const flags = message.propertyFlags
+    if (
+      flags !== 0 &&
+      (flags !== PropertyFlag.DELIVERY_MODE || message.propertiesLength !== ONLY_DELIVERY_MODE_BYTES)
+    ) {
+      message = this.#checkProperties(message, flags)
+    }
+    const mandatory = (bits & MANDATORY) !== 0
+    if (channel.transaction !== undefined) {
+      channel.transaction.publish(vhost, route, message, mandatory)
+      return
+    }
+    const result = vhost.publish(route, message)
+    if (mandatory && !result.routed) returnMessage(channel, message)
+    if (channel.confirms !== undefined) channel.confirms.published(result.position, result.rejected)
+  }
+
+  /** @throws AmqpError 403, 404 */
+  #findRoute(message: Message): Route {
+    const { vhost, permissions } = this.#channel
+    const { buffer, exchangeAt } = message
+    const addressLength = message.addressLength
+    const last = this.#route
+    let route = last
+    if (
+      last === undefined ||
+      last.generation !== vhost.generation ||
+      !last.cacheable ||
+      !this.#isSameAddress(buffer, exchangeAt, addressLength)
+    ) {
+      route = vhost.findRoute(buffer, exchangeAt, exchangeAt + addressLength)
+      if (route === undefined) {
+        const name = message.exchange
+        this.#checkWrite(name)
+        throw notFound('exchange', name, vhost.name)
+      }
+      this.#remember(buffer, exchangeAt, addressLength, route)
+    }
+    const found = route as Route
+    const { exchange } = found
+    if (exchange !== this.#allowedExchange || permissions.generation !== this.#allowedGeneration) {
+      this.#checkWrite(exchange.name)
+      if (exchange.internal) {
+        throw accessRefused(`cannot publish to internal exchange '${exchange.name}' in vhost '${vhost.name}'`)
+      }
+      this.#allowedExchange = exchange
+      this.#allowedGeneration = permissions.generation
+    }
+    if (exchange.type.name === 'topic' && permissions.topics) this.#checkTopic(exchange.name, message)
+    return found
+  }
+
+  #isSameAddress(buffer: Buffer, at: number, length: number): boolean {
+    const address = this.#address as Buffer
+    if (length !== this.#addressLength) return false
+    for (let i = 0; i < length; i++) if (address[i] !== buffer[at + i]) return false
+    return true
+  }
+
+  #remember(buffer: Buffer, at: number, length: number, route: Route): void {
+    // Two shortstrs have at most 512 bytes.
+    this.#address ??= Buffer.allocUnsafeSlow(512)
+    copyBytes(buffer, at, at + length, this.#address, 0)
+    this.#addressLength = length
+    this.#route = route
+  }
+
+  /** The default exchange is checked under the name that RabbitMQ gives it. */
+  #checkWrite(exchange: string): void {
+    const { permissions, vhost, connection } = this.#channel
+    const name = exchange === '' ? 'amq.default' : exchange
+    if (permissions.write(name)) return
+    throw accessRefused(
+      `write access to exchange '${name}' in vhost '${vhost.name}' refused for user '${connection.user?.name ?? ''}'`,
+    )
+  }
+
+  #checkTopic(exchange: string, message: Message): void {
+    const { permissions, vhost, connection } = this.#channel
+    const routingKey = message.routingKey
+    if (permissions.writeTopic(exchange, routingKey)) return
+    throw accessRefused(
+      `write access to topic '${routingKey}' in exchange '${exchange}' in vhost '${vhost.name}' refused for user '${connection.user?.name ?? ''}'`,
+    )
+  }
+
+  /** @returns the message, or another when its reply-to had to be made the requester's own. */
+  #checkProperties(message: Message, flags: number): Message {
+    const properties = message.properties(view)
+    if (!properties.valid()) throw frameError('cannot decode properties')
+    if (flags & PropertyFlag.EXPIRATION) checkExpiration(properties.expiration as string)
+    if (
+      flags & PropertyFlag.HEADERS &&
+      !isTable(message.buffer, properties.find(PropertyFlag.HEADERS), properties.end)
+    ) {
+      throw frameError('cannot decode headers')
+    }
+    if (flags & PropertyFlag.USER_ID) this.#checkUserId(properties.userId as string)
+    if ((flags & PropertyFlag.REPLY_TO) === 0 || properties.replyTo !== REPLY_TO) return message
+    const { directReply } = this.#channel
+    if (directReply === undefined) throw preconditionFailed('fast reply consumer does not exist')
+    const { buffer, propertiesAt, propertiesLength } = message
+    return withProperties(
+      message,
+      replaceProperties(buffer, propertiesAt, propertiesLength, { replyTo: directReply.name }),
+    )
+  }
+
+  #checkUserId(userId: string): void {
+    const { user } = this.#channel.connection
+    if (user === undefined || user.name === userId || user.tags.includes('impersonator')) return
+    throw preconditionFailed(`user_id property set to '${userId}' but authenticated user was '${user.name}'`)
+  }
+}
+
+/** Sends a mandatory message back that reached no queue. */
+export function returnMessage(channel: Channel, message: Message): void {
+  channel.send(
+    encodeBasicReturn(channel.number, {
+      replyCode: ReplyCode.NO_ROUTE,
+      replyText: 'NO_ROUTE',
+      exchange: message.exchange,
+      routingKey: message.routingKey,
+    }),
+  )
+  writeContent(channel.connection.out, channel.number, message, channel.connection.frameMax)
+}
+
+function headerExpected(got: string): string {
+  return `expected content header for class ${ClassId.BASIC}, got ${got} instead`
+}

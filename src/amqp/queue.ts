@@ -1,0 +1,127 @@
+import { accessRefused, notFound, type Queue } from '../broker/index.ts'
+import {
+  encodeQueueBindOk,
+  encodeQueueDeclareOk,
+  encodeQueueDeleteOk,
+  encodeQueuePurgeOk,
+  encodeQueueUnbindOk,
+  type QueueBind,
+  type QueueDeclare,
+  type QueueDelete,
+  type QueuePurge,
+  type QueueUnbind,
+  textOf,
+} from '../codec/index.ts'
+import type { Channel } from './channel.ts'
+import { checkNotDefault } from './exchange.ts'
+import { cleanName, isReplyTo, meantQueue } from './names.ts'
+import { checkAccess, checkTopicAccess } from './permissions.ts'
+
+export function queueDeclare(channel: Channel, method: QueueDeclare): void {
+  const name = cleanName(method.queue)
+  if (isReplyTo(name)) {
+    declareReplyTo(channel, name, method.noWait)
+    return
+  }
+  const queue = method.passive ? passiveQueue(channel, name) : declareQueue(channel, name, method)
+  channel.lastQueue = queue.name
+  if (method.noWait) return
+  const { messageCount, consumerCount } = queue
+  channel.send(encodeQueueDeclareOk(channel.number, { queue: queue.name, messageCount, consumerCount }))
+}
+
+/** Lets a responder find out whether its requester is still there. Source: RabbitMQ's direct reply-to. */
+function declareReplyTo(channel: Channel, name: string, noWait: boolean): void {
+  if (channel.vhost.replyConsumers.find(name) === undefined) throw notFound('queue', name, channel.vhost.name)
+  if (noWait) return
+  channel.send(encodeQueueDeclareOk(channel.number, { queue: name, messageCount: 0, consumerCount: 1 }))
+}
+
+function passiveQueue(channel: Channel, name: string): Queue {
+  const queue = channel.vhost.queue(meantQueue(channel, name), channel.connection)
+  queue.touch()
+  return queue
+}
+
+function declareQueue(channel: Channel, name: string, method: QueueDeclare): Queue {
+  const { vhost, connection } = channel
+  const args = method.arguments
+  const { durable, exclusive, autoDelete } = method
+  const existing = vhost.queues.get(name)
+  // A server-named queue is checked under the name it will get.
+  const meant = name === '' ? vhost.generateQueueName() : name
+  checkAccess(channel, 'configure', 'queue', meant)
+  const deadLetterExchange = textOf(args.get('x-dead-letter-exchange'))
+  if (existing === undefined && deadLetterExchange !== undefined) {
+    checkAccess(channel, 'read', 'queue', meant)
+    checkAccess(channel, 'write', 'exchange', deadLetterExchange)
+  }
+  const declaration = { name: meant, serverNamed: name === '', durable, exclusive, autoDelete, arguments: args }
+  const queue = vhost.declareQueue(declaration, connection)
+  if (queue.exclusiveOwner === connection) connection.exclusiveQueues.add(queue)
+  return queue
+}
+
+export function queueBind(channel: Channel, method: QueueBind): void {
+  const { vhost, connection } = channel
+  const names = checkBinding(channel, method)
+  const queue = vhost.queue(names.queue, connection)
+  const exchange = vhost.exchange(names.exchange)
+  checkTopicAccess(channel, 'read', exchange, names.routingKey)
+  vhost.bind(exchange, queue, names.routingKey, method.arguments)
+  if (!method.noWait) channel.send(encodeQueueBindOk(channel.number, {}))
+}
+
+export function queueUnbind(channel: Channel, method: QueueUnbind): void {
+  const { vhost, connection } = channel
+  const names = checkBinding(channel, method)
+  const exchange = vhost.exchanges.get(names.exchange)
+  if (vhost.queues.has(names.queue)) {
+    const queue = vhost.queue(names.queue, connection)
+    if (exchange !== undefined) vhost.unbind(exchange, queue, names.routingKey, method.arguments)
+  }
+  channel.send(encodeQueueUnbindOk(channel.number, {}))
+}
+
+interface BindingNames {
+  readonly queue: string
+  readonly exchange: string
+  readonly routingKey: string
+}
+
+function checkBinding(
+  channel: Channel,
+  method: { readonly queue: string; readonly exchange: string; readonly routingKey: string },
+): BindingNames {
+  const asked = method.queue
+  const queue = meantQueue(channel, asked)
+  const exchange = cleanName(method.exchange)
+  if (isReplyTo(queue)) throw accessRefused(`cannot bind '${queue}', which stands for direct replies`)
+  checkNotDefault(exchange)
+  checkAccess(channel, 'write', 'queue', queue)
+  checkAccess(channel, 'read', 'exchange', exchange)
+  // Neither named: both mean the queue declared last.
+  const routingKey = method.routingKey
+  return { queue, exchange, routingKey: asked === '' && routingKey === '' ? queue : routingKey }
+}
+
+export function queuePurge(channel: Channel, method: QueuePurge): void {
+  const name = meantQueue(channel, method.queue)
+  checkAccess(channel, 'read', 'queue', name)
+  const messageCount = channel.vhost.queue(name, channel.connection).purge()
+  if (!method.noWait) channel.send(encodeQueuePurgeOk(channel.number, { messageCount }))
+}
+
+export function queueDelete(channel: Channel, method: QueueDelete): void {
+  const { vhost, connection } = channel
+  const name = meantQueue(channel, method.queue)
+  checkAccess(channel, 'configure', 'queue', name)
+  let messageCount = 0
+  if (vhost.queues.has(name)) {
+    const queue = vhost.queue(name, connection)
+    const { ifUnused, ifEmpty } = method
+    messageCount = vhost.deleteQueueIf(queue, { ifUnused, ifEmpty })
+    connection.exclusiveQueues.delete(queue)
+  }
+  if (!method.noWait) channel.send(encodeQueueDeleteOk(channel.number, { messageCount }))
+}

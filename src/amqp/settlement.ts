@@ -1,0 +1,62 @@
+import { preconditionFailed, type Queue } from '../broker/index.ts'
+import type { Channel } from './channel.ts'
+import type { AmqpConsumer } from './consumer.ts'
+
+/** What a client says of a delivery. */
+export const Settlement = { ACK: 0, REQUEUE: 1, REJECT: 2 } as const
+export type Settlement = (typeof Settlement)[keyof typeof Settlement]
+
+/**
+ * Settles one delivery, or all up to a tag. With `multiple` the tag itself must still wait, unless it is 0, which
+ * means all there are. Source: RabbitMQ.
+ * @throws AmqpError 406 for a tag that does not wait.
+ */
+export function settle(channel: Channel, deliveryTag: number, multiple: boolean, settlement: Settlement): void {
+  const { unacked } = channel
+  if (!multiple) {
+    const slot = unacked.find(deliveryTag)
+    if (slot < 0) throw unknownDeliveryTag(deliveryTag)
+    settleSlot(channel, slot, settlement)
+    return
+  }
+  if (deliveryTag !== 0 && unacked.find(deliveryTag) < 0) throw unknownDeliveryTag(deliveryTag)
+  for (let slot = unacked.oldest(); slot >= 0; slot = unacked.oldest()) {
+    if (deliveryTag !== 0 && unacked.tagAt(slot) > deliveryTag) break
+    settleSlot(channel, slot, settlement)
+  }
+}
+
+function settleSlot(channel: Channel, slot: number, settlement: Settlement): void {
+  const { unacked, transaction } = channel
+  const queue = unacked.queueAt(slot)
+  const place = unacked.placeAt(slot)
+  const consumer = unacked.consumerAt(slot)
+  if (transaction !== undefined) {
+    transaction.settle(unacked.tagAt(slot), queue, place, consumer, settlement)
+    unacked.remove(slot)
+    return
+  }
+  const wasLimited = channel.globalPrefetch !== 0 && unacked.count >= channel.globalPrefetch
+  unacked.remove(slot)
+  applySettlement(channel, queue, place, consumer, settlement)
+  if (wasLimited) channel.wakeConsumers()
+}
+
+/** Tells the queue, and lets a consumer go on that was at its prefetch limit. */
+export function applySettlement(
+  channel: Channel,
+  queue: Queue,
+  place: number,
+  consumer: AmqpConsumer | undefined,
+  settlement: Settlement,
+): void {
+  if (settlement === Settlement.ACK) queue.acknowledge(place)
+  else if (settlement === Settlement.REQUEUE) queue.requeue(place)
+  else queue.reject(place)
+  if (consumer === undefined) return
+  if (consumer.inFlight-- === consumer.prefetchCount) channel.connection.turn.drain(queue)
+}
+
+function unknownDeliveryTag(deliveryTag: number): Error {
+  return preconditionFailed(`unknown delivery tag ${deliveryTag}`)
+}

@@ -1,0 +1,107 @@
+import {
+  type Message,
+  preconditionFailed,
+  type Queue,
+  type ResolvedPublish,
+  type Route,
+  type VirtualHost,
+} from '../broker/index.ts'
+import type { JournalWaiter, Position } from '../store/index.ts'
+import type { Channel } from './channel.ts'
+import type { AmqpConsumer } from './consumer.ts'
+import { returnMessage } from './publisher.ts'
+import { applySettlement, type Settlement } from './settlement.ts'
+
+interface PendingPublish {
+  readonly route: Route
+  readonly message: Message
+  readonly mandatory: boolean
+  /** Where it goes, if that could be fixed when it was published. */
+  readonly resolved: ResolvedPublish | undefined
+}
+
+interface PendingSettlement {
+  readonly deliveryTag: number
+  readonly queue: Queue
+  readonly place: number
+  readonly consumer: AmqpConsumer | undefined
+  readonly settlement: Settlement
+}
+
+/**
+ * What a channel has published and settled since its last commit or rollback. Messages are routed when they are
+ * published and enqueued at commit; settlements are checked at once and take effect at commit. Source: RabbitMQ.
+ */
+export class Transaction {
+  #publishes: PendingPublish[] = []
+  #settlements: PendingSettlement[] = []
+
+  publish(vhost: VirtualHost, route: Route, message: Message, mandatory: boolean): void {
+    const kept = message.owned ? message.copyView() : message.copy()
+    vhost.context.memory.used += kept.buffer.length
+    this.#publishes.push({ route, message: kept, mandatory, resolved: vhost.resolve(route, kept) })
+  }
+
+  settle(
+    deliveryTag: number,
+    queue: Queue,
+    place: number,
+    consumer: AmqpConsumer | undefined,
+    settlement: Settlement,
+  ): void {
+    this.#settlements.push({ deliveryTag, queue, place, consumer, settlement })
+  }
+
+  /**
+   * @param committed called when everything is as safe as the journal makes it.
+   * @throws AmqpError 406 when a queue has refused a message.
+   */
+  commit(channel: Channel, committed: () => void): void {
+    const publishes = this.#publishes
+    const settlements = this.#settlements
+    this.#publishes = []
+    this.#settlements = []
+    let position: Position = 0
+    let rejected = false
+    for (const { route, message, mandatory, resolved } of publishes) {
+      channel.vhost.context.memory.used -= message.buffer.length
+      const { vhost } = channel
+      const result = resolved === undefined ? vhost.publish(route, message) : vhost.publishResolved(resolved)
+      position = Math.max(position, result.position)
+      rejected ||= result.rejected
+      if (mandatory && !result.routed) returnMessage(channel, message)
+    }
+    for (const { queue, place, consumer, settlement } of settlements) {
+      applySettlement(channel, queue, place, consumer, settlement)
+    }
+    if (settlements.length > 0 && channel.globalPrefetch !== 0) channel.wakeConsumers()
+    if (rejected) throw preconditionFailed('partial tx completion')
+    whenCompleted(channel, position, committed)
+  }
+
+  /** Forgets the publishes; what was settled waits for its settlement again, without being delivered again. */
+  rollback(channel: Channel): void {
+    for (const { message } of this.#publishes) channel.vhost.context.memory.used -= message.buffer.length
+    this.#publishes = []
+    const settlements = this.#settlements
+    this.#settlements = []
+    channel.unacked.restore(settlements)
+  }
+}
+
+function whenCompleted(channel: Channel, position: Position, callback: () => void): void {
+  const { journal, turn } = channel.connection
+  if (position <= journal.completed) {
+    callback()
+    return
+  }
+  const waiter: JournalWaiter = {
+    journalCompleted() {
+      if (position > journal.completed) return
+      journal.removeWaiter(waiter)
+      if (channel.state === 'open') callback()
+    },
+  }
+  journal.addWaiter(waiter)
+  turn.schedule()
+}

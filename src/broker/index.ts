@@ -1,0 +1,33 @@
+export { type AlarmListener, MemoryAlarm } from './alarm.ts'
+export type { Consumer } from './consumer.ts'
+export * from './errors.ts'
+export {
+  type Binding,
+  createExchangeTypes,
+  Exchange,
+  type ExchangeType,
+  type Router,
+  type RouteTargets,
+  validateExchangeArguments,
+} from './exchange/index.ts'
+export {
+  type BrokerContext,
+  type BrokerLimits,
+  type DeathReason,
+  type EntityHost,
+  type EntityOptions,
+  MemoryAccount,
+} from './host.ts'
+export { Message } from './message.ts'
+export { Queue } from './queue/index.ts'
+export { REPLY_TO, type ReplyConsumer, ReplyConsumers } from './reply-to.ts'
+export { Route } from './route.ts'
+export { withProperties } from './routing.ts'
+export {
+  type ExchangeDeclaration,
+  type PublishResult,
+  type QueueDeclaration,
+  type ResolvedPublish,
+  VirtualHost,
+} from './virtual-host.ts'
+export { VirtualHosts } from './virtual-hosts.ts'

@@ -1,0 +1,519 @@
+import { randomBytes } from 'node:crypto'
+import { PropertyFlag, PropertyView, Table } from '../codec/index.ts'
+import type { Position } from '../store/index.ts'
+import { deadLetterMessage, isDeathCycle } from './dead-letter.ts'
+import { accessRefused, entity, notFound, preconditionFailed, resourceLocked } from './errors.ts'
+import {
+  type Binding,
+  checkExchangeEquivalence,
+  Exchange,
+  type ExchangeType,
+  findExchangeType,
+} from './exchange/index.ts'
+import type { BrokerContext, DeathReason, EntityHost } from './host.ts'
+import type { Message } from './message.ts'
+import { checkQueueEquivalence, PublishOutcome, Queue, validateQueueArguments } from './queue/index.ts'
+import { MessageRecord } from './records.ts'
+import { ReplyConsumers } from './reply-to.ts'
+import { Route, RouteCache, readAddress } from './route.ts'
+import { RoutingTargets, senderSelection } from './routing.ts'
+
+/** Exchanges that every vhost has from the start. Source: RabbitMQ. */
+const BUILT_IN: readonly (readonly [name: string, type: string, internal: boolean])[] = [
+  ['', 'direct', false],
+  ['amq.direct', 'direct', false],
+  ['amq.fanout', 'fanout', false],
+  ['amq.topic', 'topic', false],
+  ['amq.headers', 'headers', false],
+  ['amq.match', 'headers', false],
+  ['amq.rabbitmq.trace', 'topic', true],
+]
+
+export interface ExchangeDeclaration {
+  readonly name: string
+  readonly type: string
+  readonly durable: boolean
+  readonly autoDelete: boolean
+  readonly internal: boolean
+  readonly arguments: Table
+}
+
+export interface QueueDeclaration {
+  readonly name: string
+  /** The server has made the name, so it may begin with `amq.`. */
+  readonly serverNamed: boolean
+  readonly durable: boolean
+  readonly exclusive: boolean
+  readonly autoDelete: boolean
+  readonly arguments: Table
+}
+
+/** What became of one publish. Reused by the vhost: read it before the next publish. */
+export class PublishResult {
+  /** At least one queue (or a direct reply's requester, or a delaying exchange) has taken charge of it. */
+  routed = false
+  /** A queue refused it: a confirm becomes a nack. */
+  rejected = false
+  /** What a confirm waits for; 0 when nothing was journalled. */
+  position: Position = 0
+}
+
+/** A publish whose queues are fixed and that has not taken effect. */
+export interface ResolvedPublish {
+  readonly route: Route
+  /** As it is to be stored: without BCC. */
+  readonly message: Message
+}
+
+interface DeadLetter {
+  readonly exchange: Exchange
+  readonly message: Message
+  readonly keys: readonly string[]
+  readonly reason: DeathReason
+}
+
+/** A name space of exchanges, queues and bindings, and the way of a message through it. */
+export class VirtualHost implements EntityHost {
+  readonly name: string
+  readonly context: BrokerContext
+  readonly replyConsumers = new ReplyConsumers()
+  /** Grows with every change of exchanges, queues or bindings, so that routes resolved before are not used again. */
+  generation = 1
+  readonly #types: ReadonlyMap<string, ExchangeType>
+  readonly #exchanges = new Map<string, Exchange>()
+  readonly #queues = new Map<string, Queue>()
+  readonly #routes = new RouteCache()
+  readonly #targets = new RoutingTargets()
+  readonly #view = new PropertyView()
+  readonly #result = new PublishResult()
+  readonly #record = new MessageRecord()
+  readonly #letters: DeadLetter[] = []
+  #deliveringLetters = false
+
+  constructor(name: string, context: BrokerContext, types: ReadonlyMap<string, ExchangeType>) {
+    this.name = name
+    this.context = context
+    this.#types = types
+    this.#addBuiltIn()
+  }
+
+  get exchanges(): ReadonlyMap<string, Exchange> {
+    return this.#exchanges
+  }
+
+  get queues(): ReadonlyMap<string, Queue> {
+    return this.#queues
+  }
+
+  /** @throws AmqpError 404 */
+  exchange(name: string): Exchange {
+    const exchange = this.#exchanges.get(name)
+    if (exchange === undefined) throw notFound('exchange', name, this.name)
+    return exchange
+  }
+
+  /**
+   * @param owner the connection that asks; another connection's exclusive queue is locked to it.
+   * @throws AmqpError 404, 405
+   */
+  queue(name: string, owner: object | undefined): Queue {
+    const queue = this.#queues.get(name)
+    if (queue === undefined) throw notFound('queue', name, this.name)
+    if (queue.exclusiveOwner !== undefined && queue.exclusiveOwner !== owner) throw resourceLocked(name, this.name)
+    return queue
+  }
+
+  /** @throws AmqpError 406 for a type nobody registered. */
+  exchangeType(name: string): ExchangeType {
+    return findExchangeType(this.#types, name)
+  }
+
+  /**
+   * Declares an exchange, or checks it when it exists.
+   * @throws AmqpError 403 reserved name, 406 unknown type, bad argument or inequivalent.
+   */
+  declareExchange(declaration: ExchangeDeclaration): Exchange {
+    const { name } = declaration
+    const type = this.exchangeType(declaration.type)
+    const existing = this.#exchanges.get(name)
+    if (existing !== undefined) {
+      checkExchangeEquivalence(existing, type, declaration)
+      return existing
+    }
+    if (name.startsWith('amq.')) {
+      throw accessRefused(`exchange name '${name}' contains reserved prefix 'amq.*'`)
+    }
+    type.validate(this.name, name, declaration.arguments)
+    return this.#addExchange(new Exchange(this, name, type, declaration))
+  }
+
+  /** @throws AmqpError 406 when `ifUnused` and it has bindings as a source. A missing one is fine. */
+  deleteExchange(name: string, ifUnused: boolean): void {
+    const exchange = this.#exchanges.get(name)
+    if (exchange === undefined) return
+    if (isBuiltIn(name)) {
+      throw accessRefused(`deletion of system ${entity('exchange', name, this.name)} not allowed`)
+    }
+    if (ifUnused && exchange.bindings.size > 0) {
+      throw preconditionFailed(`${entity('exchange', name, this.name)} in use`)
+    }
+    this.#removeExchange(exchange)
+  }
+
+  /** A name for a queue whose declarer gave none: `amq.gen-` and 22 characters. */
+  generateQueueName(): string {
+    return `amq.gen-${randomBytes(16).toString('base64url')}`
+  }
+
+  /** A tag for a consumer that gave none: `amq.ctag-` and 22 characters. */
+  generateConsumerTag(): string {
+    return `amq.ctag-${randomBytes(16).toString('base64url')}`
+  }
+
+  /**
+   * Declares a queue, or checks it when it exists.
+   * @param owner the connection that asks; it will own an exclusive queue.
+   * @throws AmqpError 403 reserved name, 405 somebody else's exclusive queue, 406 bad argument or inequivalent.
+   */
+  declareQueue(declaration: QueueDeclaration, owner: object | undefined): Queue {
+    const { name, serverNamed, durable, autoDelete, exclusive } = declaration
+    const existing = this.#queues.get(name)
+    if (existing !== undefined) {
+      checkQueueEquivalence(existing, durable, exclusive, autoDelete, declaration.arguments, owner)
+      existing.touch()
+      return existing
+    }
+    if (name.startsWith('amq.') && !serverNamed) {
+      throw accessRefused(`queue name '${name}' contains reserved prefix 'amq.*'`)
+    }
+    validateQueueArguments(name, this.name, declaration.arguments, { durable, exclusive, autoDelete, serverNamed })
+    const queue = new Queue(this, name, {
+      durable,
+      autoDelete,
+      arguments: declaration.arguments,
+      exclusiveOwner: exclusive ? owner : undefined,
+    })
+    this.#queues.set(name, queue)
+    this.generation++
+    return queue
+  }
+
+  /**
+   * @returns the number of ready messages that went with it.
+   * @throws AmqpError 406 when a condition is not met.
+   */
+  deleteQueueIf(queue: Queue, conditions: { ifUnused: boolean; ifEmpty: boolean }): number {
+    if (conditions.ifUnused && queue.consumerCount > 0) {
+      throw preconditionFailed(`${entity('queue', queue.name, this.name)} in use`)
+    }
+    if (conditions.ifEmpty && queue.messageCount > 0) {
+      throw preconditionFailed(`${entity('queue', queue.name, this.name)} not empty`)
+    }
+    const count = queue.messageCount
+    this.deleteQueue(queue)
+    return count
+  }
+
+  deleteQueue(queue: Queue): void {
+    if (this.#queues.get(queue.name) !== queue) return
+    this.#queues.delete(queue.name)
+    this.generation++
+    for (const binding of [...queue.bindings]) this.#removeBinding(binding)
+    queue.markDeleted()
+  }
+
+  /** Binding again what is bound is no error and changes nothing. @throws AmqpError 406 for bad binding arguments. */
+  bind(source: Exchange, destination: Queue | Exchange, routingKey: string, args: Table): void {
+    source.router.validateBinding?.(routingKey, args)
+    const binding: Binding = { source, destination, routingKey, arguments: args }
+    if (!source.bindings.add(binding)) return
+    this.generation++
+    if (destination instanceof Queue) destination.bindings.add(binding)
+    else destination.incoming.add(binding)
+  }
+
+  /** Unbinding what is not bound is no error. */
+  unbind(source: Exchange, destination: Queue | Exchange, routingKey: string, args: Table): void {
+    const binding = source.bindings.find(destination, routingKey, args)
+    if (binding !== undefined) this.#removeBinding(binding)
+  }
+
+  /**
+   * Where messages with this address go.
+   * @param addressAt offset of the exchange's length octet; the routing key follows it.
+   * @returns undefined when there is no such exchange.
+   * @throws CodecError 501 when exchange or key is not UTF-8.
+   */
+  findRoute(buffer: Buffer, addressAt: number, addressEnd: number): Route | undefined {
+    const cached = this.#routes.find(buffer, addressAt, addressEnd, this.generation)
+    if (cached !== undefined) return cached
+    const { exchange: name, routingKey } = readAddress(buffer, addressAt)
+    const exchange = this.#exchanges.get(name)
+    if (exchange === undefined) return undefined
+    if (name === '' && ReplyConsumers.isReplyName(routingKey)) {
+      return new Route(exchange, [], this.generation, false, this.replyConsumers.find(routingKey))
+    }
+    const targets = this.#targets
+    targets.clear()
+    if (this.#collectByKey(exchange, routingKey, targets)) {
+      const route = new Route(exchange, [...targets.queues], this.generation, true)
+      this.#routes.add(buffer, addressAt, addressEnd, route)
+      return route
+    }
+    const route = new Route(exchange, [], this.generation, false)
+    this.#routes.add(buffer, addressAt, addressEnd, route)
+    return route
+  }
+
+  /**
+   * Routes one message and puts it into every queue it reaches.
+   * @param route what `findRoute` gave for the message's address.
+   * @throws AmqpError 406 for malformed CC or BCC headers.
+   */
+  publish(route: Route, message: Message): PublishResult {
+    const result = this.#cleared()
+    if (!route.cacheable || (message.propertyFlags & PropertyFlag.HEADERS) !== 0) {
+      this.#publishByContent(route, message, result)
+    } else {
+      this.#enqueue(route.queues, route.durable, message, result)
+    }
+    return result
+  }
+
+  /**
+   * Fixes where a message goes, for a publish that takes effect later.
+   * @returns undefined when that is only known then: an exchange may keep the message back or drop it as a duplicate,
+   * or it is a direct reply.
+   */
+  resolve(route: Route, message: Message): ResolvedPublish | undefined {
+    const { exchange } = route
+    if (exchange.deduplicator !== undefined || exchange.delayed !== undefined) return undefined
+    if (route.reply !== undefined || this.#isReply(route, message)) return undefined
+    const hasHeaders = (message.propertyFlags & PropertyFlag.HEADERS) !== 0
+    const selection = hasHeaders ? senderSelection(message, this.#view) : undefined
+    if (selection === undefined && route.cacheable) return { route, message }
+    const targets = this.#targets
+    targets.clear()
+    targets.exchanges.push(exchange)
+    this.#walk([message.routingKey, ...(selection?.keys ?? [])], message, targets)
+    return {
+      route: new Route(exchange, [...targets.queues], route.generation, true),
+      message: selection?.message ?? message,
+    }
+  }
+
+  /** Enqueues what `resolve` has fixed. */
+  publishResolved(resolved: ResolvedPublish): PublishResult {
+    const result = this.#cleared()
+    this.#enqueue(resolved.route.queues, resolved.route.durable, resolved.message, result)
+    return result
+  }
+
+  /** A delaying exchange lets go of a message: it goes on from there, with the vhost as it is now. */
+  publishFrom(exchange: Exchange, message: Message): void {
+    const selection = senderSelection(message, this.#view)
+    const keys = selection === undefined ? [message.routingKey] : [message.routingKey, ...selection.keys]
+    const targets = this.#targets
+    targets.clear()
+    targets.visited.add(exchange)
+    this.#visit(exchange, keys, message, targets)
+    this.#walk(keys, message, targets)
+    this.#enqueueTargets(selection?.message ?? message, new PublishResult())
+  }
+
+  deadLetter(queue: Queue, message: Message, reason: DeathReason): void {
+    if (queue.deadLetterExchange === undefined) return
+    const exchange = this.#exchanges.get(queue.deadLetterExchange)
+    if (exchange === undefined) return
+    const letter = deadLetterMessage(message, {
+      queue: queue.name,
+      reason,
+      exchange: exchange.name,
+      routingKey: queue.deadLetterRoutingKey,
+      now: this.context.clock.now,
+    })
+    const keys = [letter.routingKey]
+    if (queue.deadLetterRoutingKey === undefined) keys.push(...(senderSelection(message, this.#view)?.keys ?? []))
+    this.#letters.push({ exchange, message: letter, keys, reason })
+    // A letter may overflow a queue whose own letter follows: taken in turn instead of one inside the other, a chain of
+    // thousands of queues needs no stack, and letters keep their order.
+    if (this.#deliveringLetters) return
+    this.#deliveringLetters = true
+    for (let letter = this.#letters.shift(); letter !== undefined; letter = this.#letters.shift()) {
+      this.#deliverLetter(letter)
+    }
+    this.#deliveringLetters = false
+  }
+
+  /** Drops everything: queues with their consumers told, exchanges that are not built in, bindings. */
+  clear(): void {
+    for (const queue of [...this.#queues.values()]) this.deleteQueue(queue)
+    for (const exchange of [...this.#exchanges.values()]) this.#removeExchange(exchange)
+    this.#addBuiltIn()
+    this.#routes.clear()
+  }
+
+  #addBuiltIn(): void {
+    for (const [name, type, internal] of BUILT_IN) {
+      if (this.#exchanges.has(name)) continue
+      const options = { durable: true, autoDelete: false, internal, arguments: new Table() }
+      this.#addExchange(new Exchange(this, name, this.exchangeType(type), options))
+    }
+  }
+
+  #addExchange(exchange: Exchange): Exchange {
+    this.#exchanges.set(exchange.name, exchange)
+    this.generation++
+    return exchange
+  }
+
+  #removeExchange(exchange: Exchange): void {
+    if (this.#exchanges.get(exchange.name) !== exchange) return
+    this.#exchanges.delete(exchange.name)
+    this.generation++
+    exchange.markDeleted()
+    for (const binding of [...exchange.bindings.all(), ...exchange.incoming]) this.#removeBinding(binding)
+  }
+
+  #removeBinding(binding: Binding): void {
+    const { source, destination } = binding
+    if (!source.bindings.remove(binding)) return
+    this.generation++
+    if (destination instanceof Queue) destination.bindings.delete(binding)
+    else destination.incoming.delete(binding)
+    if (source.autoDelete && source.bindings.size === 0) this.#removeExchange(source)
+  }
+
+  /** Follows a key that alone decides; false when some exchange on the way wants to see the message. */
+  #collectByKey(exchange: Exchange, routingKey: string, targets: RoutingTargets): boolean {
+    const keys = [routingKey]
+    targets.visited.add(exchange)
+    this.#visit(exchange, keys, undefined, targets)
+    this.#walk(keys, undefined, targets)
+    return targets.cacheable
+  }
+
+  #walk(keys: readonly string[], message: Message | undefined, targets: RoutingTargets): void {
+    for (let next = targets.exchanges.pop(); next !== undefined; next = targets.exchanges.pop()) {
+      if (targets.visited.has(next)) continue
+      targets.visited.add(next)
+      if (message !== undefined && this.#keptBack(next, message, targets)) continue
+      this.#visit(next, keys, message, targets)
+    }
+  }
+
+  /** True when the exchange drops the message as a duplicate or keeps it for later. */
+  #keptBack(exchange: Exchange, message: Message, targets: RoutingTargets): boolean {
+    if (exchange.deduplicator?.isDuplicate(message, this.context.clock.now)) return true
+    if (!exchange.delayed?.hold(message)) return false
+    targets.held = true
+    return true
+  }
+
+  /** @param message undefined while finding out whether the key alone decides. */
+  #visit(exchange: Exchange, keys: readonly string[], message: Message | undefined, targets: RoutingTargets): void {
+    if (!exchange.cacheable) {
+      targets.cacheable = false
+      if (message === undefined) return
+    }
+    targets.matched = 0
+    for (const key of keys) {
+      if (exchange.name === '') this.#visitDefault(key, targets)
+      else exchange.router.route(key, message as Message, targets)
+    }
+    if (targets.matched > 0 || exchange.alternateExchange === undefined) return
+    const alternate = this.#exchanges.get(exchange.alternateExchange)
+    if (alternate !== undefined) targets.exchanges.push(alternate)
+  }
+
+  #visitDefault(routingKey: string, targets: RoutingTargets): void {
+    const queue = this.#queues.get(routingKey)
+    if (queue === undefined) return
+    targets.matched++
+    targets.queues.add(queue)
+  }
+
+  /** The way of messages whose content decides: headers exchanges, CC and BCC, delays, duplicates, direct replies. */
+  #publishByContent(route: Route, message: Message, result: PublishResult): void {
+    if (route.reply !== undefined || this.#isReply(route, message)) {
+      // As RabbitMQ 4.2: a reply counts as routed, also when its requester has gone.
+      result.routed = true
+      route.reply?.reply(message)
+      return
+    }
+    const hasHeaders = (message.propertyFlags & PropertyFlag.HEADERS) !== 0
+    const selection = hasHeaders ? senderSelection(message, this.#view) : undefined
+    if (selection === undefined && route.cacheable) {
+      this.#enqueue(route.queues, route.durable, message, result)
+      return
+    }
+    const targets = this.#targets
+    targets.clear()
+    targets.exchanges.push(route.exchange)
+    const keys = selection === undefined ? [message.routingKey] : [message.routingKey, ...selection.keys]
+    this.#walk(keys, message, targets)
+    this.#enqueueTargets(selection?.message ?? message, result)
+  }
+
+  #cleared(): PublishResult {
+    const result = this.#result
+    result.routed = false
+    result.rejected = false
+    result.position = 0
+    return result
+  }
+
+  #isReply(route: Route, message: Message): boolean {
+    return !route.cacheable && route.exchange.name === '' && ReplyConsumers.isReplyName(message.routingKey)
+  }
+
+  #enqueueTargets(message: Message, result: PublishResult): void {
+    const queues = [...this.#targets.queues]
+    const held = this.#targets.held
+    this.#enqueue(
+      queues,
+      queues.some((queue) => queue.durable),
+      message,
+      result,
+    )
+    if (held) result.routed = true
+  }
+
+  #enqueue(queues: readonly Queue[], durable: boolean, message: Message, result: PublishResult): void {
+    if (queues.length === 0) return
+    result.routed = true
+    for (let i = 0; i < queues.length; i++) {
+      if ((queues[i] as Queue).publish(message) === PublishOutcome.REJECTED) result.rejected = true
+    }
+    if (durable && message.isPersistent(this.#view)) {
+      result.position = this.context.journal.append(this.#record.of(message, queues))
+    }
+  }
+
+  #deliverLetter(letter: DeadLetter): void {
+    const targets = this.#targets
+    targets.clear()
+    targets.exchanges.push(letter.exchange)
+    this.#walk(letter.keys, letter.message, targets)
+    if (letter.reason !== 'rejected') {
+      for (const queue of targets.queues) {
+        if (!isDeathCycle(letter.message, queue.name)) continue
+        targets.queues.delete(queue)
+        this.#warnOfCycle(queue)
+      }
+    }
+    this.#enqueueTargets(letter.message, new PublishResult())
+  }
+
+  #warnOfCycle(queue: Queue): void {
+    if (queue.deathCycleSeen) return
+    queue.deathCycleSeen = true
+    this.context.log.warn(
+      `messages that died without being rejected came back to ${entity('queue', queue.name, this.name)} and were dropped there: its dead-letter exchange leads back to it`,
+    )
+  }
+}
+
+function isBuiltIn(name: string): boolean {
+  return name.startsWith('amq.') || name === ''
+}

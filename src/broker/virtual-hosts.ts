@@ -1,0 +1,46 @@
+import { createExchangeTypes, type ExchangeType } from './exchange/index.ts'
+import type { BrokerContext } from './host.ts'
+import { VirtualHost } from './virtual-host.ts'
+
+/** The vhosts of one node, and the exchange types that all of them know. */
+export class VirtualHosts {
+  readonly context: BrokerContext
+  /** Other rooms may register types of their own before vhosts are added. */
+  readonly exchangeTypes: Map<string, ExchangeType> = createExchangeTypes()
+  readonly #hosts = new Map<string, VirtualHost>()
+
+  constructor(context: BrokerContext) {
+    this.context = context
+  }
+
+  /** The vhost of that name, made when there is none. */
+  add(name: string): VirtualHost {
+    let host = this.#hosts.get(name)
+    if (host === undefined) {
+      host = new VirtualHost(name, this.context, this.exchangeTypes)
+      this.#hosts.set(name, host)
+    }
+    return host
+  }
+
+  find(name: string): VirtualHost | undefined {
+    return this.#hosts.get(name)
+  }
+
+  /** Drops the vhost and all that is in it; connections to it are the caller's to close. */
+  delete(name: string): boolean {
+    const host = this.#hosts.get(name)
+    if (host === undefined) return false
+    this.#hosts.delete(name)
+    host.clear()
+    return true
+  }
+
+  names(): string[] {
+    return [...this.#hosts.keys()]
+  }
+
+  all(): VirtualHost[] {
+    return [...this.#hosts.values()]
+  }
+}
