@@ -1,5 +1,5 @@
 import type { Permissions, User } from '../auth/index.ts'
-import type { Clock, Flushable, Timers, Turn } from '../base/index.ts'
+import type { Clock, Flushable, Timer, Timers, Turn } from '../base/index.ts'
 import { type AlarmListener, AmqpError, notAllowed, type Queue, type VirtualHost } from '../broker/index.ts'
 import {
   BASIC_PUBLISH,
@@ -128,6 +128,7 @@ export class Connection implements Flushable, AlarmListener {
   /** Not read from until the peer has read. */
   #unread = false
   #disconnected = false
+  #closeTimer: Timer | undefined
 
   constructor(amqp: AmqpContext, peer: Peer, transport: Transport) {
     const { virtualHosts, channelMax } = amqp.settings
@@ -181,6 +182,7 @@ export class Connection implements Flushable, AlarmListener {
     if (this.#disconnected) return
     this.#disconnected = true
     this.#deaf = true
+    this.timers.cancel(this.#closeTimer)
     if (this.state === 'running') {
       this.log.warn(`connection ${this.name} was closed by the client without closing it in AMQP`)
     } else if (this.state !== 'closing' && this.state !== 'closed') {
@@ -515,9 +517,8 @@ export class Connection implements Flushable, AlarmListener {
   #waitForPeer(): void {
     const heartbeatMs = this.heartbeatSeconds * 1000
     const wait = heartbeatMs > 0 ? Math.min(heartbeatMs, CLOSE_TIMEOUT_MS) : CLOSE_TIMEOUT_MS
-    this.timers.schedule(this.clock.now + wait, () => {
-      if (!this.#disconnected) this.#transport.destroy()
-    })
+    this.timers.cancel(this.#closeTimer)
+    this.#closeTimer = this.timers.schedule(this.clock.now + wait, () => this.#transport.destroy())
   }
 
   /** Lets go of the socket once everything has been written. */
