@@ -4,11 +4,17 @@ import type { Journal } from '../store/index.ts'
 import type { Exchange } from './exchange/exchange.ts'
 import type { Message } from './message.ts'
 import type { Queue } from './queue/queue.ts'
+import { SharedBodies } from './queue/shared-bodies.ts'
+import { SlabPool } from './queue/slab-pool.ts'
 
 /** Bytes held in memory for messages, for the whole node; what the memory alarm looks at. */
 export class MemoryAccount {
   /** Bytes of slabs and large bodies now held. */
   used = 0
+  /** Memory that emptied queues gave back, for the next that fill; bounded, and not counted as used. */
+  readonly pool = new SlabPool()
+  /** Large bodies that rest beside the slabs, each counted once however many queues hold it. */
+  readonly bodies = new SharedBodies()
 }
 
 /** Limits that hold for every queue and exchange of a node. */

@@ -1,0 +1,5 @@
+export { type QueueProperties, validateQueueArguments } from './arguments.ts'
+export { checkQueueEquivalence } from './equivalence.ts'
+export { type Overflow, QueueLimits, type QueueType } from './limits.ts'
+export { PublishOutcome, Queue, type QueueOptions } from './queue.ts'
+export { QueueStats } from './stats.ts'

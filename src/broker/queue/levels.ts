@@ -1,0 +1,79 @@
+import { Line } from './line.ts'
+import type { Slabs } from './slabs.ts'
+
+/** Of so many messages of a quorum queue with both levels waiting, one is of the normal level. */
+const QUORUM_TURN = 3
+
+/**
+ * The lines of a queue, one for each priority in use, and which of them is served next: on a classic queue the
+ * highest, on a quorum queue what came back, then two of high priority for each normal one.
+ * Source: RabbitMQ 4.0 (rabbit_priority_queue, rabbit_fifo_q).
+ */
+export class Levels {
+  readonly #slabs: Slabs
+  readonly #quorum: boolean
+  readonly #lines: (Line | undefined)[]
+  /** No line above this level has anything ready. */
+  #top = 0
+  #turn = 0
+
+  /** @param count number of levels, from 1 */
+  constructor(slabs: Slabs, count: number, quorum: boolean) {
+    this.#slabs = slabs
+    this.#quorum = quorum
+    this.#lines = new Array<Line | undefined>(count).fill(undefined)
+    this.#lines[0] = new Line(slabs, 0)
+  }
+
+  get count(): number {
+    return this.#lines.length
+  }
+
+  /** The line for messages that arrive with this level. */
+  line(level: number): Line {
+    if (level > this.#top) this.#top = level
+    const line = this.#lines[level]
+    if (line !== undefined) return line
+    const opened = new Line(this.#slabs, level)
+    this.#lines[level] = opened
+    return opened
+  }
+
+  /** The line whose first message is served next. Only when some message is ready. */
+  head(): Line {
+    const lines = this.#lines
+    while (this.#top > 0 && isEmpty(lines[this.#top])) this.#top--
+    const highest = lines[this.#top] as Line
+    return this.#quorum && this.#top > 0 ? this.#quorumHead(lines[0] as Line, highest) : highest
+  }
+
+  /** Takes the message that the line's `seek` has found. */
+  take(line: Line): void {
+    if (this.#quorum && line.requeued.size === 0) this.#turn = (this.#turn + 1) % QUORUM_TURN
+    line.take()
+  }
+
+  /** Puts a taken message back to where it was. */
+  putBack(line: Line, place: number): void {
+    line.putBack(place)
+    if (line.level > this.#top) this.#top = line.level
+  }
+
+  /** The lines there are, the highest level first. */
+  *descending(): IterableIterator<Line> {
+    for (let level = this.#lines.length - 1; level >= 0; level--) {
+      const line = this.#lines[level]
+      if (line !== undefined) yield line
+    }
+  }
+
+  #quorumHead(normal: Line, high: Line): Line {
+    if (normal.ready === 0 || high.requeued.size > 0) return high
+    if (normal.requeued.size > 0) return normal
+    return this.#turn === QUORUM_TURN - 1 ? normal : high
+  }
+}
+
+function isEmpty(line: Line | undefined): boolean {
+  return line === undefined || line.ready === 0
+}

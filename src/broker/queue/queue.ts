@@ -1,0 +1,573 @@
+import type { Drainable } from '../../base/index.ts'
+import { PropertyFlag, PropertyView, ReplyCode, type Table } from '../../codec/index.ts'
+import type { Consumer } from '../consumer.ts'
+import { Deduplicator } from '../deduplication.ts'
+import { AmqpError, entity } from '../errors.ts'
+import type { Binding } from '../exchange/index.ts'
+import type { DeathReason, EntityHost, EntityOptions } from '../host.ts'
+import { Message } from '../message.ts'
+import { isSingleActive, maxPriorityOf, queueTypeOf, withQueueType } from './arguments.ts'
+import { Consumers } from './consumers.ts'
+import { withDeliveryCount } from './delivery-count.ts'
+import { expiryOf } from './expiry.ts'
+import { HeadExpiry } from './head-expiry.ts'
+import { Levels } from './levels.ts'
+import { QueueLimits, type QueueType } from './limits.ts'
+import type { Line } from './line.ts'
+import {
+  countDelivery,
+  deliveryCount,
+  JOURNALLED,
+  REDELIVERED,
+  recordBodyBytes,
+  recordExpiry,
+  recordState,
+  setRecordState,
+} from './record.ts'
+import { ALL_READY, NO_PLACE, SettleRecord } from './settle-record.ts'
+import type { Slab } from './slab.ts'
+import { PLACE_SPAN, Slabs } from './slabs.ts'
+import { QueueStats } from './stats.ts'
+import { UnusedTimer } from './unused-timer.ts'
+
+/** Deliveries or expiries of one queue in one go, so that a long backlog does not hold up everybody else. */
+const TURN_MAX = 4096
+
+/** From this priority on, a message of a quorum queue is on its high level. Source: RabbitMQ 4.0. */
+const QUORUM_HIGH_PRIORITY = 5
+
+const NEVER = Number.POSITIVE_INFINITY
+
+/** What a queue made of a publish. What it dropped as a duplicate, or for age or length, it had accepted. */
+export const PublishOutcome = { ACCEPTED: 0, REJECTED: 1 } as const
+export type PublishOutcome = (typeof PublishOutcome)[keyof typeof PublishOutcome]
+
+export interface QueueOptions extends EntityOptions {
+  /** The connection that alone may use it; undefined for everybody's queue. */
+  readonly exclusiveOwner: object | undefined
+}
+
+let uids = 0
+
+/**
+ * A queue: messages in lines (one for each priority in use) of bytes, consumers whose turn it is, and the limits. All
+ * of it is synchronous. A message that was handed out and not settled is known to its channel alone, by its *place*;
+ * the queue has no object for it, ready or not.
+ *
+ * One class for all kinds, with its parts given at construction: subclasses would make every call and field read on
+ * the way of a message slower.
+ */
+export class Queue implements Drainable {
+  readonly host: EntityHost
+  readonly name: string
+  /** Unique in the process; stands for the queue in the journal. */
+  readonly uid = ++uids
+  readonly type: QueueType
+  readonly durable: boolean
+  readonly autoDelete: boolean
+  readonly exclusiveOwner: object | undefined
+  /** As declared, and `x-queue-type` also if it was not. */
+  readonly arguments: Table
+  readonly limits: QueueLimits
+  readonly consumers: Consumers
+  readonly stats = new QueueStats()
+  /** The bindings that lead here; maintained by the vhost. */
+  readonly bindings = new Set<Binding>()
+  deleted = false
+  drainMarked = false
+  /** A dead letter that came back to here was dropped, and the log has said so; maintained by the vhost. */
+  deathCycleSeen = false
+  /** Whether the message that `get` gave last had been handed out before. */
+  lastRedelivered = false
+
+  readonly #quorum: boolean
+  readonly #slabs: Slabs
+  readonly #levels: Levels
+  readonly #expiry: HeadExpiry
+  readonly #deduplicator: Deduplicator | undefined
+  readonly #unusedTimer: UnusedTimer | undefined
+  readonly #view = new Message()
+  readonly #properties = new PropertyView()
+  readonly #settleRecord = new SettleRecord()
+  #ready = 0
+  #readyBytes = 0
+  #unacked = 0
+  #unackedBytes = 0
+  /** Some publishes do not get in. */
+  #guarded: boolean
+  readonly #bounded: boolean
+  /** A consumer is being given a message: whatever it does meanwhile, deliveries are left to the one loop. */
+  #busy = false
+
+  /** @param options whose arguments `validateQueueArguments` has let pass. */
+  constructor(host: EntityHost, name: string, options: QueueOptions) {
+    const args = withQueueType(options.arguments)
+    const type = queueTypeOf(args)
+    const { clock, timers, memory } = host.context
+    this.host = host
+    this.name = name
+    this.type = type
+    this.durable = options.durable
+    this.autoDelete = options.autoDelete
+    this.exclusiveOwner = options.exclusiveOwner
+    this.arguments = args
+    this.limits = new QueueLimits(type, args)
+    this.consumers = new Consumers(isSingleActive(args))
+    this.#quorum = type === 'quorum'
+    this.#slabs = new Slabs(memory)
+    this.#levels = new Levels(this.#slabs, this.#quorum ? 2 : maxPriorityOf(args) + 1, this.#quorum)
+    this.#expiry = new HeadExpiry(clock, timers, this.#levels, () => this.#expireHeads())
+    this.#deduplicator = Deduplicator.from(args)
+    this.#bounded = this.limits.bounded
+    this.#guarded = this.#deduplicator !== undefined || (this.#bounded && this.limits.overflow !== 'drop-head')
+    if (this.limits.expires !== NEVER) {
+      this.#unusedTimer = new UnusedTimer(clock, timers, this.limits.expires, () => host.deleteQueue(this))
+      this.#unusedTimer.start()
+    }
+  }
+
+  /** Messages that wait for a consumer. */
+  get messageCount(): number {
+    return this.#ready
+  }
+
+  /** Messages handed out and not settled. */
+  get unackedCount(): number {
+    return this.#unacked
+  }
+
+  get consumerCount(): number {
+    return this.consumers.count
+  }
+
+  /** Body bytes of the messages that wait. */
+  get readyBytes(): number {
+    return this.#readyBytes
+  }
+
+  /** Body bytes of the messages handed out and not settled. */
+  get unackedBytes(): number {
+    return this.#unackedBytes
+  }
+
+  /** Memory held for messages, in bytes. */
+  get memoryBytes(): number {
+    return this.#slabs.bytes
+  }
+
+  /** The consumer that gets everything, where there is a single active one. */
+  get activeConsumer(): Consumer | undefined {
+    return this.consumers.active
+  }
+
+  get deadLetterExchange(): string | undefined {
+    return this.limits.deadLetterExchange
+  }
+
+  get deadLetterRoutingKey(): string | undefined {
+    return this.limits.deadLetterRoutingKey
+  }
+
+  /** Takes a message in; a ready consumer has it before this returns. The view is only read during the call. */
+  publish(message: Message): PublishOutcome {
+    if (this.#guarded) {
+      const outcome = this.#turnAway(message)
+      if (outcome !== undefined) return outcome
+    }
+    this.stats.published++
+    const flags = this.durable && (this.#quorum || message.isPersistent(this.#properties)) ? JOURNALLED : 0
+    if (this.#ready === 0 && !this.#busy) {
+      // Somebody has become ready since everybody was last found busy.
+      if (this.drainMarked) this.consumers.unblock()
+      const consumer = this.consumers.next()
+      if (consumer !== undefined) {
+        this.#handOver(message, consumer, flags)
+        return PublishOutcome.ACCEPTED
+      }
+    }
+    this.#enqueue(message, flags)
+    return PublishOutcome.ACCEPTED
+  }
+
+  /**
+   * Registers a consumer. Nothing is delivered yet: the caller says consume-ok first and then calls `drain`.
+   * @throws AmqpError 403 `queue 'q1' in vhost '/' in exclusive use`. Source: RabbitMQ.
+   */
+  addConsumer(consumer: Consumer): void {
+    this.consumers.add(consumer, this.name, this.host.name)
+    this.#unusedTimer?.stop()
+    this.#promote()
+  }
+
+  /** What the consumer has unacknowledged stays with its channel. An auto-delete queue goes with its last consumer. */
+  removeConsumer(consumer: Consumer): void {
+    if (!this.consumers.remove(consumer)) return
+    if (this.consumers.count === 0) {
+      this.#unusedTimer?.start()
+      if (this.autoDelete) this.host.deleteQueue(this)
+    } else if (this.#ready > 0) {
+      this.host.context.turn.drain(this)
+    }
+  }
+
+  /**
+   * Hands out the first message, as basic.get asks.
+   * @param view shows the message until the queue is called next; a no-ack message stays good.
+   * @returns its place (meaningless with no-ack), -1 when nothing is there. `lastRedelivered` goes with it.
+   * @throws AmqpError 405 on a quorum queue with a single active consumer.
+   */
+  get(view: Message, noAck: boolean): number {
+    if (this.#quorum && this.consumers.singleActive) throw noGetOnSingleActive(this.name, this.host.name)
+    this.touch()
+    let line: Line | undefined
+    while (this.#ready > 0) {
+      line = this.#levels.head()
+      line.seek()
+      if (!this.#expiry.isExpired(line)) break
+      this.#dropHead(line, 'expired')
+    }
+    if (line === undefined || this.#ready === 0) {
+      this.stats.getEmpty++
+      return -1
+    }
+    const { slab, offset } = line
+    const place = slab.number * PLACE_SPAN + offset
+    const state = this.#take(line, view)
+    this.lastRedelivered = (state & REDELIVERED) !== 0
+    if (this.lastRedelivered) this.stats.redelivered++
+    if (this.#quorum && deliveryCount(state) > 0) {
+      view.assign(withDeliveryCount(view, this.#properties, deliveryCount(state)))
+    }
+    if (noAck) {
+      this.stats.gotNoAck++
+      if (!view.owned) view.assign(view.copy())
+      this.#settle(slab, offset)
+    } else {
+      this.stats.got++
+      this.#addUnacked(slab, offset)
+    }
+    if (this.#expiry.possible) this.#expiry.arm()
+    return place
+  }
+
+  /** The message with this place is done with. */
+  acknowledge(place: number): void {
+    if (this.deleted) return
+    const slab = this.#slabs.find(place)
+    const offset = place - slab.number * PLACE_SPAN
+    this.stats.acknowledged++
+    this.#removeUnacked(slab, offset)
+    this.#settle(slab, offset)
+    if (this.#unacked === 0 && this.#quorum) this.#promote()
+  }
+
+  /**
+   * Puts a message back where it was, flagged redelivered.
+   * @param counts whether a quorum queue counts this against the delivery limit.
+   */
+  requeue(place: number, counts = true): void {
+    if (this.deleted) return
+    const slab = this.#slabs.find(place)
+    const offset = place - slab.number * PLACE_SPAN
+    const { words } = slab.memory
+    const at = slab.locate(offset)
+    let state = recordState(words, at)
+    this.#removeUnacked(slab, offset)
+    if (this.#quorum && counts) {
+      state = countDelivery(state)
+      if (deliveryCount(state) > this.limits.deliveryLimit) {
+        this.stats.deliveryLimited++
+        this.#discard(slab, offset, 'delivery_limit')
+        return
+      }
+    }
+    setRecordState(words, at, state | REDELIVERED)
+    this.stats.requeued++
+    this.#levels.putBack(slab.line, place)
+    this.#ready++
+    this.#readyBytes += recordBodyBytes(words, at)
+    if (recordExpiry(words, at) !== 0) this.#expiry.possible = true
+    this.#promote()
+    if (this.#bounded) this.#dropExcess()
+    this.host.context.turn.drain(this)
+  }
+
+  /** The message with this place is dropped, or goes to the dead-letter exchange. */
+  reject(place: number): void {
+    if (this.deleted) return
+    const slab = this.#slabs.find(place)
+    const offset = place - slab.number * PLACE_SPAN
+    this.stats.rejected++
+    this.#removeUnacked(slab, offset)
+    this.#discard(slab, offset, 'rejected')
+    this.#promote()
+  }
+
+  /** Drops what is ready, without dead letters. @returns how many. */
+  purge(): number {
+    const count = this.#ready
+    if (count === 0) return 0
+    for (const line of this.#levels.descending()) line.purge()
+    if (this.durable) this.#journalSettled(ALL_READY)
+    this.#ready = 0
+    this.#readyBytes = 0
+    this.stats.purged += count
+    return count
+  }
+
+  /** The end, called once by the vhost: consumers are told, memory is given back, nothing is dead-lettered. */
+  markDeleted(): void {
+    this.deleted = true
+    this.#guarded = true
+    this.#unusedTimer?.stop()
+    this.#expiry.stop()
+    this.#ready = 0
+    this.#readyBytes = 0
+    this.#unacked = 0
+    this.#unackedBytes = 0
+    this.#slabs.clear()
+    this.#view.release()
+    for (const consumer of this.consumers.clear()) consumer.cancelled()
+  }
+
+  /** Hands out what it can to consumers that are ready; called when some may have become so. */
+  drain(): void {
+    this.consumers.unblock()
+    if (this.#busy || this.#ready === 0) return
+    this.#enter()
+    try {
+      for (let left = TURN_MAX; this.#ready > 0; left--) {
+        if (left === 0) {
+          this.host.context.turn.drain(this)
+          break
+        }
+        const line = this.#levels.head()
+        line.seek()
+        if (this.#expiry.possible && this.#expiry.isExpired(line)) {
+          this.#dropHead(line, 'expired')
+          continue
+        }
+        const consumer = this.consumers.next()
+        if (consumer === undefined) break
+        this.#deliver(line, consumer)
+      }
+    } finally {
+      this.#leave()
+    }
+    if (this.#expiry.possible) this.#expiry.arm()
+  }
+
+  /** The first ready messages, at most `limit`, as copies; the queue keeps them. */
+  peek(limit: number): Message[] {
+    const messages: Message[] = []
+    for (const line of this.#levels.descending()) line.peek(limit, messages)
+    return messages
+  }
+
+  /** It is in use: starts x-expires anew. */
+  touch(): void {
+    this.#unusedTimer?.touch()
+  }
+
+  #turnAway(message: Message): PublishOutcome | undefined {
+    if (this.deleted) return PublishOutcome.ACCEPTED
+    const { overflow, maxLength, maxLengthBytes } = this.limits
+    if (
+      overflow !== 'drop-head' &&
+      (this.#ready + 1 > maxLength || this.#readyBytes + message.bodyLength > maxLengthBytes)
+    ) {
+      this.stats.overflowed++
+      if (overflow === 'reject-publish-dlx') this.#deadLetter(message, 'maxlen')
+      return PublishOutcome.REJECTED
+    }
+    if (this.#deduplicator?.isDuplicate(message, this.host.context.clock.now)) {
+      this.stats.duplicates++
+      return PublishOutcome.ACCEPTED
+    }
+    return undefined
+  }
+
+  /** Gives an arriving message to a consumer: as it came, without a record, when it needs no acknowledgement. */
+  #handOver(message: Message, consumer: Consumer, flags: number): void {
+    this.#busy = true
+    try {
+      if (consumer.noAck) {
+        this.stats.deliveredNoAck++
+        if (flags !== 0) this.#journalSettled(NO_PLACE)
+        consumer.deliver(this, message, NO_PLACE, false)
+      } else {
+        const line = this.#levels.line(this.#levelOf(message))
+        const place = line.append(message, flags, this.#expiryOf(message))
+        line.seek()
+        this.#levels.take(line)
+        this.#unacked++
+        this.#unackedBytes += message.bodyLength
+        this.stats.delivered++
+        consumer.deliver(this, message, place, false)
+      }
+    } finally {
+      this.#busy = false
+    }
+    // Published meanwhile by the consumer itself.
+    if (this.#ready > 0) this.drain()
+  }
+
+  #enqueue(message: Message, flags: number): void {
+    const expiry = this.#expiryOf(message)
+    const line = this.#levels.line(this.#levelOf(message))
+    line.append(message, flags, expiry)
+    this.#ready++
+    this.#readyBytes += message.bodyLength
+    if (expiry !== 0) {
+      this.#expiry.possible = true
+      if (line.ready === 1) this.#expireHeads()
+    }
+    if (this.#bounded) this.#dropExcess()
+  }
+
+  #deliver(line: Line, consumer: Consumer): void {
+    const { slab, offset } = line
+    const state = this.#take(line, this.#view)
+    const redelivered = (state & REDELIVERED) !== 0
+    let message = this.#view
+    if (redelivered) {
+      this.stats.redelivered++
+      if (this.#quorum && deliveryCount(state) > 0) {
+        message = withDeliveryCount(message, this.#properties, deliveryCount(state))
+      }
+    }
+    if (consumer.noAck) {
+      this.stats.deliveredNoAck++
+      consumer.deliver(this, message, NO_PLACE, redelivered)
+      if (!this.deleted) this.#settle(slab, offset)
+      return
+    }
+    this.stats.delivered++
+    this.#addUnacked(slab, offset)
+    // The consumer may settle it at once, but its bytes have to stay for the rest of the call.
+    slab.live++
+    consumer.deliver(this, message, slab.number * PLACE_SPAN + offset, redelivered)
+    if (!this.deleted) line.release(slab)
+  }
+
+  /** Takes the message that the line's `seek` has found out of the ready ones, and shows it. @returns its state. */
+  #take(line: Line, view: Message): number {
+    const { slab, offset } = line
+    const at = slab.locate(offset)
+    line.show(slab, offset, view)
+    this.#levels.take(line)
+    this.#ready--
+    this.#readyBytes -= view.bodyLength
+    return recordState(slab.memory.words, at)
+  }
+
+  #addUnacked(slab: Slab, offset: number): void {
+    this.#unacked++
+    this.#unackedBytes += recordBodyBytes(slab.memory.words, slab.locate(offset))
+  }
+
+  #removeUnacked(slab: Slab, offset: number): void {
+    this.#unacked--
+    this.#unackedBytes -= recordBodyBytes(slab.memory.words, slab.locate(offset))
+  }
+
+  #settle(slab: Slab, offset: number): void {
+    const place = slab.number * PLACE_SPAN + offset
+    if ((slab.line.settle(slab, offset) & JOURNALLED) !== 0) this.#journalSettled(place)
+  }
+
+  #journalSettled(place: number): void {
+    this.host.context.journal.append(this.#settleRecord.of(this.uid, place))
+  }
+
+  /** The end of a taken message that nobody acknowledged. */
+  #discard(slab: Slab, offset: number, reason: DeathReason): void {
+    if (this.limits.deadLetterExchange !== undefined) {
+      const view = new Message()
+      slab.line.show(slab, offset, view)
+      this.#deadLetter(view, reason)
+      if (this.deleted) return
+    }
+    this.#settle(slab, offset)
+  }
+
+  #deadLetter(message: Message, reason: DeathReason): void {
+    if (this.limits.deadLetterExchange === undefined) return
+    this.stats.deadLettered++
+    this.host.deadLetter(this, message, reason)
+  }
+
+  /** Drops the message that the line's `seek` has found. */
+  #dropHead(line: Line, reason: 'expired' | 'maxlen'): void {
+    const { slab, offset } = line
+    if (reason === 'expired') this.stats.expired++
+    else this.stats.overflowed++
+    line.take()
+    this.#ready--
+    this.#readyBytes -= recordBodyBytes(slab.memory.words, slab.locate(offset))
+    this.#discard(slab, offset, reason)
+  }
+
+  #dropExcess(): void {
+    const { overflow, maxLength, maxLengthBytes } = this.limits
+    const kept = this.#ready
+    if (overflow !== 'drop-head') return
+    while (this.#ready > 0 && (this.#ready > maxLength || this.#readyBytes > maxLengthBytes)) {
+      const line = this.#levels.head()
+      line.seek()
+      this.#dropHead(line, 'maxlen')
+    }
+    if (this.#ready !== kept && this.#expiry.possible) this.#expiry.arm()
+  }
+
+  #levelOf(message: Message): number {
+    const { count } = this.#levels
+    if (count === 1 || (message.propertyFlags & PropertyFlag.PRIORITY) === 0) return 0
+    const priority = message.properties(this.#properties).priority
+    if (this.#quorum) return priority >= QUORUM_HIGH_PRIORITY ? 1 : 0
+    return Math.min(priority, count - 1)
+  }
+
+  #expiryOf(message: Message): number {
+    const { messageTtl } = this.limits
+    if (messageTtl === NEVER && (message.propertyFlags & PropertyFlag.EXPIRATION) === 0) return 0
+    return expiryOf(message, this.#properties, messageTtl, this.host.context.clock.now)
+  }
+
+  /** Drops the heads that are too old; many of them in several goes. */
+  #expireHeads(): void {
+    let left = TURN_MAX
+    for (const line of this.#levels.descending()) {
+      for (; line.ready > 0 && left > 0; left--) {
+        line.seek()
+        if (!this.#expiry.isExpired(line)) break
+        this.#dropHead(line, 'expired')
+      }
+    }
+    this.#expiry.arm()
+  }
+
+  /** A single active consumer of a quorum queue gives way to one of higher priority once nothing is unacked. */
+  #promote(): void {
+    if (!this.#quorum || this.#unacked > 0 || !this.consumers.singleActive) return
+    if (this.consumers.promote() && this.#ready > 0) this.host.context.turn.drain(this)
+  }
+
+  #enter(): void {
+    this.#busy = true
+    this.#slabs.viewed = true
+  }
+
+  #leave(): void {
+    this.#busy = false
+    this.#slabs.viewed = false
+    this.#view.release()
+  }
+}
+
+function noGetOnSingleActive(name: string, vhost: string): AmqpError {
+  return new AmqpError(
+    ReplyCode.RESOURCE_LOCKED,
+    `RESOURCE_LOCKED - cannot obtain access to locked ${entity('queue', name, vhost)}. basic.get operations are not supported by quorum queues with single active consumer`,
+  )
+}
