@@ -1,0 +1,32 @@
+/** Why a port could not be opened, in one line that an operator can act on. */
+export class ListenError extends Error {
+  /** The system's name for it, such as `EADDRINUSE`. */
+  readonly code: string
+
+  constructor(host: string, port: number, cause: NodeJS.ErrnoException) {
+    super(`cannot listen on ${hostAndPort(host, port)}: ${reason(cause)}`, { cause })
+    this.name = 'ListenError'
+    this.code = cause.code ?? 'UNKNOWN'
+  }
+}
+
+/** `127.0.0.1:5672`, `[::1]:5672` */
+export function hostAndPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+function reason(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return 'the port is in use; is another broker running?'
+    case 'EACCES':
+      return 'this user may not open that port'
+    case 'EADDRNOTAVAIL':
+      return 'this host has no such address'
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return 'that host name is unknown'
+    default:
+      return error.message
+  }
+}

@@ -1,0 +1,162 @@
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
+import type { Clock, Logger, Timers } from '../base/index.ts'
+import { Carrier, type CarrierContext } from './carrier.ts'
+import { ListenError } from './listen-error.ts'
+import type { MachineFactory } from './machine.ts'
+import { peerOf, plainAddress } from './peer.ts'
+import { ReadBudget } from './read-budget.ts'
+
+/** PEM texts for a TLS listener. */
+export interface TlsOptions {
+  readonly cert: string | Buffer
+  readonly key: string | Buffer
+  /** When given, every client must show a certificate signed by this authority. */
+  readonly ca?: string | Buffer
+}
+
+export interface ListenerOptions {
+  readonly host: string
+  /** 0 takes a free one. */
+  readonly port: number
+  readonly tls?: TlsOptions
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly log: Logger
+  readonly create: MachineFactory
+  /** How long a TLS handshake may take, in ms. */
+  readonly handshakeTimeoutMs: number
+  /** How long a closed connection waits for its peer to close too, in ms. Default 5000. */
+  readonly lingerMs?: number
+}
+
+/** Connections that the kernel keeps until they are accepted; it lowers this to its own limit. */
+const ACCEPT_BACKLOG = 1024
+const KEEP_ALIVE_DELAY_MS = 60_000
+/** While descriptors are short every attempt to connect fails: one line in that time is enough. */
+const ACCEPT_ERROR_LINE_MS = 10_000
+
+/** A port that accepts connections and carries a machine over each. */
+export class Listener {
+  readonly host: string
+  readonly port: number
+  readonly tls: boolean
+  readonly #server: Server
+  readonly #sockets: ReadonlySet<Socket>
+  #closed: Promise<void> | undefined
+
+  private constructor(server: Server, sockets: ReadonlySet<Socket>, host: string, tls: boolean) {
+    this.#server = server
+    this.#sockets = sockets
+    this.host = host
+    this.port = (server.address() as AddressInfo).port
+    this.tls = tls
+  }
+
+  /** @throws ListenError when the port cannot be opened; Error from OpenSSL when certificate or key are no good. */
+  static async open(options: ListenerOptions): Promise<Listener> {
+    const { host, port, tls } = options
+    const socketOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS }
+    const server =
+      tls === undefined
+        ? createServer(socketOptions)
+        : createTlsServer({
+            ...socketOptions,
+            cert: tls.cert,
+            key: tls.key,
+            ...(tls.ca === undefined ? {} : { ca: tls.ca, requestCert: true, rejectUnauthorized: true }),
+            minVersion: 'TLSv1.2',
+            handshakeTimeout: options.handshakeTimeoutMs,
+          })
+    const sockets = accept(server, options)
+    await listen(server, host, port)
+    return new Listener(server, sockets, host, tls !== undefined)
+  }
+
+  get connectionCount(): number {
+    return this.#sockets.size
+  }
+
+  /** Stops accepting; what is connected stays. */
+  stopAccepting(): void {
+    this.#closed ??= new Promise((resolve) => this.#server.close(() => resolve()))
+  }
+
+  /** Stops accepting and drops whatever is still connected. */
+  async close(): Promise<void> {
+    this.stopAccepting()
+    for (const socket of this.#sockets) socket.destroy()
+    await this.#closed
+    // The server counts handles; the machines are told a moment later, with the socket's own event.
+    await Promise.all([...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve))))
+  }
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const refused = (error: NodeJS.ErrnoException): void => reject(new ListenError(host, port, error))
+    server.once('error', refused)
+    server.listen({ host, port, backlog: ACCEPT_BACKLOG }, () => {
+      server.off('error', refused)
+      resolve()
+    })
+  })
+}
+
+/** @returns the sockets now open, also those whose TLS handshake is still under way. */
+function accept(server: Server, options: ListenerOptions): ReadonlySet<Socket> {
+  const { clock, timers, log, create, lingerMs = 5000 } = options
+  const context: CarrierContext = { clock, timers, log, budget: new ReadBudget(), lingerMs }
+  const sockets = new Set<Socket>()
+  const tls = options.tls !== undefined
+
+  function forget(this: unknown): void {
+    sockets.delete(this as Socket)
+  }
+
+  function carry(socket: Socket): void {
+    const peer = peerOf(socket, tls)
+    if (peer === undefined) {
+      socket.destroy()
+      return
+    }
+    clock.refresh()
+    new Carrier(context, socket, peer, create)
+  }
+
+  server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.on('close', forget)
+    if (!tls) carry(socket)
+  })
+  if (tls) {
+    server.on('secureConnection', carry)
+    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+      logTlsFailure(log, error, socket)
+      // On a timeout Node leaves it to us.
+      socket.destroy()
+    })
+  }
+  logAcceptErrors(server, log)
+  return sockets
+}
+
+function logTlsFailure(log: Logger, error: NodeJS.ErrnoException, socket: TLSSocket): void {
+  const peer = socket.remoteAddress === undefined ? undefined : plainAddress(socket.remoteAddress)
+  const fields = { peer, error: error.code ?? error.message }
+  // A health check that connects and goes away says nothing about anybody's certificates.
+  if (error.code === 'ECONNRESET') log.debug('connection closed during the TLS handshake', fields)
+  else log.warn('TLS handshake failed', fields)
+}
+
+/** Out of descriptors or the like: libuv has turned the newcomer away, and those who are connected carry on. */
+function logAcceptErrors(server: Server, log: Logger): void {
+  let silentUntil = 0
+  server.on('error', (error: NodeJS.ErrnoException) => {
+    if (!server.listening) return
+    const now = Date.now()
+    if (now < silentUntil) return
+    silentUntil = now + ACCEPT_ERROR_LINE_MS
+    log.error('cannot accept connections', { error: error.code ?? error.message })
+  })
+}
