@@ -1,5 +1,4 @@
 // The codec of amqp-client.js must write the bytes we write, and read what we mean.
-import { isDeepStrictEqual } from 'node:util'
 import { AMQPView } from '@cloudamqp/amqp-client/amqp-view'
 import test from 'ava'
 import fc from 'fast-check'
@@ -14,6 +13,7 @@ import {
   toObject,
 } from '../../src/codec/index.ts'
 import { properties, shortstr, tables } from './arbitraries.ts'
+import { same } from './same.ts'
 
 const DATE_SECONDS_MAX = 8_640_000_000_000n
 
@@ -150,9 +150,4 @@ function plainItem(item: unknown): unknown {
   if (Array.isArray(item)) return item.map(plainItem)
   if (typeof item === 'object' && item !== null && !Buffer.isBuffer(item)) return plainObject(item)
   return item
-}
-
-function same(actual: unknown, wanted: unknown): void {
-  if (isDeepStrictEqual(actual, wanted)) return
-  throw new Error(`${fc.stringify(actual)} is not ${fc.stringify(wanted)}`)
 }

@@ -1,6 +1,5 @@
 // amqplib's own codec must write the bytes we write, and read what we mean.
 import { createRequire } from 'node:module'
-import { isDeepStrictEqual } from 'node:util'
 import test from 'ava'
 import fc from 'fast-check'
 import { camel } from '../../bin/generator/spec.ts'
@@ -19,6 +18,7 @@ import {
   textOf,
 } from '../../src/codec/index.ts'
 import { bytes, call, type Fields, type Method, methods, properties, shortstr, tables } from './arbitraries.ts'
+import { same } from './same.ts'
 
 interface AmqplibDefs {
   constants: Record<string, number>
@@ -237,9 +237,4 @@ function textual<T extends object>(values: T): T {
 
 function wellFormed(text: string): string {
   return text.replace(/[\udc80-\udcff]/gu, '?')
-}
-
-function same(actual: unknown, wanted: unknown): void {
-  if (isDeepStrictEqual(actual, wanted)) return
-  throw new Error(`${fc.stringify(actual)} is not ${fc.stringify(wanted)}`)
 }

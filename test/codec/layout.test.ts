@@ -18,6 +18,7 @@ import {
   writeUint32,
   writeUint64,
 } from '../../src/codec/index.ts'
+import { same } from './same.ts'
 
 interface ProtocolHeader {
   name: Buffer
@@ -86,8 +87,8 @@ test('numbers of 16, 32 and 64 bits are read and written as the layout does, at 
     writeUint16(ours, at, a)
     writeUint32(ours, at + 2, b)
     writeUint64(ours, at + 6, c)
-    t.deepEqual(ours, theirs)
-    t.deepEqual([readUint16(theirs, at), readUint32(theirs, at + 2), readUint64(theirs, at + 6)], [a, b, c])
+    same(ours, theirs)
+    same([readUint16(theirs, at), readUint32(theirs, at + 2), readUint64(theirs, at + 6)], [a, b, c])
   })
   t.notThrows(() => fc.assert(property, { numRuns: 500 }))
 })
@@ -97,7 +98,7 @@ test('random bytes are the same numbers to the layout', (t) => {
   const property = fc.property(fc.uint8Array({ minLength: 14, maxLength: 14 }), (array) => {
     const buffer = Buffer.from(array)
     const { a, b, c } = values.decode(buffer)
-    t.deepEqual([readUint16(buffer, 0), readUint32(buffer, 2), readUint64(buffer, 6)], [a, b, c])
+    same([readUint16(buffer, 0), readUint32(buffer, 2), readUint64(buffer, 6)], [a, b, c])
   })
   t.notThrows(() => fc.assert(property, { numRuns: 500 }))
 })
@@ -109,14 +110,14 @@ test('a frame header is read and written as the layout does', (t) => {
     const theirs = Buffer.alloc(payload.length + 8, FRAME_END)
     frameHeader.encode({ type: kind, channel, size: payload.length }, theirs)
     payload.copy(theirs, 7)
-    t.deepEqual(encodeFrame(kind, channel, payload), theirs)
+    same(encodeFrame(kind, channel, payload), theirs)
     const parser = new FrameParser()
     parser.push(theirs)
-    t.deepEqual(parser.next(), { type: kind, channel, payload })
+    same(parser.next(), { type: kind, channel, payload })
 
     const header = Buffer.alloc(10)
     writeFrameHeader(header, 2, kind, channel, size)
-    t.like(frameHeader.decode(header, 2), { type: kind, channel, size })
+    same({ ...frameHeader.decode(header, 2) }, { type: kind, channel, size })
   })
   t.notThrows(() => fc.assert(property, { numRuns: 300 }))
 })
@@ -127,9 +128,9 @@ test('any type and size in a frame header is judged by what the layout reads', (
     frameHeader.encode({ type, channel, size }, header)
     const parser = new FrameParser(4096)
     parser.push(header)
-    if (type !== 8 && (type < 1 || type > 3)) t.throws(() => parser.next(), { message: /unknown_frame$/ })
-    else if (size > 4088) t.throws(() => parser.next(), { message: new RegExp(`{frame_too_large,${size},4088}$`) })
-    else t.is(parser.next(), undefined)
+    const unknown = type !== 8 && (type < 1 || type > 3)
+    const wanted = unknown ? 'unknown_frame' : size > 4088 ? `{frame_too_large,${size},4088}` : 'waits'
+    same(outcome(parser), wanted)
   })
   t.notThrows(() => fc.assert(property, { numRuns: 500 }))
 })
@@ -139,9 +140,17 @@ test('the fixed part of a content header is read and written as the layout does'
     const frame = Buffer.alloc(22, FRAME_END)
     frameHeader.encode({ type: FrameType.HEADER, channel: 5, size: 14 }, frame)
     contentHeader.encode({ classId: 60, weight: 0, bodySize, flags }, frame, 7)
-    t.deepEqual(encodeContentHeader(5, bodySize, frame.subarray(19, 21)), frame)
-    t.is(readUint64(frame, 11), bodySize)
-    t.is(new PropertyView().attach(frame, 19, 2).flags, flags)
+    same(encodeContentHeader(5, bodySize, frame.subarray(19, 21)), frame)
+    same(readUint64(frame, 11), bodySize)
+    same(new PropertyView().attach(frame, 19, 2).flags, flags)
   })
   t.notThrows(() => fc.assert(property, { numRuns: 500 }))
 })
+
+function outcome(parser: FrameParser): string {
+  try {
+    return parser.next() ? 'a frame' : 'waits'
+  } catch (error) {
+    return (error as Error).message.split(': ')[1] ?? ''
+  }
+}

@@ -18,6 +18,7 @@ import {
   tableEnd,
 } from '../../src/codec/index.ts'
 import { call, field, methods, PROPERTY_NAMES, properties, table } from './arbitraries.ts'
+import { same } from './same.ts'
 
 const junk = fc.uint8Array({ maxLength: 80 }).map((array) => Buffer.from(array))
 
@@ -160,15 +161,15 @@ test('random and bent tables are read or refused with CodecError, alike by reade
   const counts = { good: 0, bad: 0 }
   const property = fc.property(fc.oneof(junk, bentTable), fc.constantFrom('', 'a', 'x-match'), (bytes, name) => {
     const read = onlyCodecErrors(() => readTable(bytes, 0))
-    equal(isTable(guarded(bytes, 0, bytes.length), 0, bytes.length), read !== undefined)
+    same(isTable(guarded(bytes, 0, bytes.length), 0, bytes.length), read !== undefined)
     const found = findHeader(guarded(bytes, 0, bytes.length), 0, Buffer.from(name))
-    if (read) equal(found >= 0, read.has(name))
+    if (read) same(found >= 0, read.has(name))
     if (found >= 0 && fieldEnd(bytes, found, bytes.length) < 0) throw new Error('found a value that is not whole')
     if (read) {
       // What was read can be written, and is then the same.
       const again = encodeTable(read)
-      equal(readTable(again, 0).equals(read), true)
-      equal(again.length, tableEnd(bytes, 0, bytes.length))
+      same(readTable(again, 0).equals(read), true)
+      same(again.length, tableEnd(bytes, 0, bytes.length))
     }
     counts[read ? 'good' : 'bad']++
     onlyCodecErrors(() => readTableEntries(bytes, 0, bytes.length))
@@ -183,15 +184,15 @@ test('random and bent properties are read or refused with CodecError, and valid(
     const buffer = Buffer.concat([Buffer.alloc(at, 0xff), bytes, Buffer.alloc(9, 0xff)])
     const view = new PropertyView().attach(buffer, at, bytes.length)
     const guard = new PropertyView().attach(guarded(buffer, at, at + bytes.length), at, bytes.length)
-    equal(guard.valid(), view.valid())
+    same(guard.valid(), view.valid())
     for (let flag = 0x8000; flag >= 4; flag >>= 1) {
       const value = onlyCodecErrors(() => guard.find(flag))
-      if (view.valid()) equal(value === undefined, false)
+      if (view.valid()) same(value === undefined, false)
     }
     for (const name of PROPERTY_NAMES) onlyCodecErrors(() => view[name])
     const whole = onlyCodecErrors(() => view.toObject())
     if (view.valid() && (!view.has(0x2000) || isTable(buffer, view.find(0x2000), view.end)))
-      equal(whole !== undefined, true)
+      same(whole !== undefined, true)
     counts[view.valid() ? 'good' : 'bad']++
   })
   t.notThrows(() => fc.assert(property, { numRuns: 6000 }))
@@ -235,7 +236,7 @@ test('a value that the finder returns is the one the reader gives', (t) => {
     const bytes = encodeTable(entries)
     const first = entries.get(name) as FieldValue
     const at = findHeader(bytes, 0, Buffer.from(name))
-    equal(bytes.subarray(at, fieldEnd(bytes, at, bytes.length)), encodeTable(new Table([['', first]])).subarray(5))
+    same(bytes.subarray(at, fieldEnd(bytes, at, bytes.length)), encodeTable(new Table([['', first]])).subarray(5))
   })
   t.notThrows(() => fc.assert(property, { numRuns: 1000 }))
 })
@@ -275,9 +276,4 @@ function onlyCodecErrors<T>(run: () => T): T | undefined {
     if (!(error instanceof CodecError) || error.code !== 501 || Buffer.byteLength(error.message) > 255) throw error
     return undefined
   }
-}
-
-function equal(actual: unknown, wanted: unknown): void {
-  const same = Buffer.isBuffer(actual) && Buffer.isBuffer(wanted) ? actual.equals(wanted) : actual === wanted
-  if (!same) throw new Error(`${fc.stringify(actual)} is not ${fc.stringify(wanted)}`)
 }

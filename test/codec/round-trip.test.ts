@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util'
 import test from 'ava'
 import fc from 'fast-check'
 import { camel } from '../../bin/generator/spec.ts'
@@ -18,6 +17,7 @@ import {
   tableBytes,
 } from '../../src/codec/index.ts'
 import { bytes, call, FIELD_TAGS, type Fields, type Method, methods, properties, split, table } from './arbitraries.ts'
+import { same } from './same.ts'
 
 const places = fc.array(fc.nat(), { maxLength: 30 })
 
@@ -155,11 +155,6 @@ function defaultOf(argument: Method['args'][number]): unknown {
     default:
       return argument.default ?? 0
   }
-}
-
-function same(actual: unknown, wanted: unknown): void {
-  if (isDeepStrictEqual(actual, wanted)) return
-  throw new Error(`${fc.stringify(actual)} is not ${fc.stringify(wanted)}`)
 }
 
 function typesIn(value: Table): string[] {
