@@ -56,7 +56,18 @@ export class FrameParser {
    * @throws CodecError 501 for an unknown type, a bad end octet, or a frame above the limit. The stream cannot be read on.
    */
   next(): Frame | undefined {
-    if (this.#size < 0 && !this.#readHeader()) return undefined
+    if (this.#size < 0) {
+      if (this.#available < FRAME_HEADER_BYTES) return undefined
+      const chunk = this.#chunks[this.#first] as Buffer
+      const from = this.#offset + FRAME_HEADER_BYTES
+      if (from <= chunk.length) {
+        this.#readHeader(chunk, this.#offset)
+        this.#available -= FRAME_HEADER_BYTES
+        this.#advance(chunk, from)
+      } else {
+        this.#readHeader(this.#take(FRAME_HEADER_BYTES), 0)
+      }
+    }
     const size = this.#size
     if (this.#available <= size) return undefined
     const bytes = this.#take(size + 1)
@@ -66,17 +77,14 @@ export class FrameParser {
     return { type: this.#type, channel: this.#channel, payload: bytes.subarray(0, size) }
   }
 
-  #readHeader(): boolean {
-    if (this.#available < FRAME_HEADER_BYTES) return false
-    const header = this.#take(FRAME_HEADER_BYTES)
-    const type = header[0] as number
-    const size = readUint32(header, 3)
-    if (!isFrameType(type)) throw unknownFrameType(type, header, 0, 0)
+  #readHeader(buffer: Buffer, at: number): void {
+    const type = buffer[at] as number
+    const size = readUint32(buffer, at + 3)
+    if (!isFrameType(type)) throw unknownFrameType(type, buffer, at, at)
     if (size > this.#payloadMax) throw frameTooLarge(type, size, this.#payloadMax)
     this.#type = type
-    this.#channel = readUint16(header, 1)
+    this.#channel = readUint16(buffer, at + 1)
     this.#size = size
-    return true
   }
 
   // Takes as many bytes as are known to be there: a view of the first chunk when it has them all, else a copy.

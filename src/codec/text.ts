@@ -36,6 +36,7 @@ function escapeText(bytes: Buffer): string {
 
 /** How many bytes `writeText` will write. */
 export function textBytes(text: string): number {
+  if (isShortAscii(text)) return text.length
   if (!ESCAPED.test(text)) return Buffer.byteLength(text)
   let bytes = 0
   for (const [run] of text.matchAll(RUNS)) bytes += ESCAPED.test(run) ? run.length : Buffer.byteLength(run)
@@ -44,7 +45,18 @@ export function textBytes(text: string): number {
 
 /** Writes the text and returns the offset behind it. The buffer must have room for `textBytes(text)`. */
 export function writeText(buffer: Buffer, at: number, text: string): number {
+  if (isShortAscii(text)) {
+    for (let i = 0; i < text.length; i++) buffer[at + i] = text.charCodeAt(i)
+    return at + text.length
+  }
   if (!ESCAPED.test(text)) return at + buffer.write(text, at)
   for (const [run] of text.matchAll(RUNS)) at += buffer.write(run, at, ESCAPED.test(run) ? 'latin1' : 'utf8')
   return at
+}
+
+// Names and keys are like this nearly always, and two loops over them take half the time of the calls into Buffer.
+function isShortAscii(text: string): boolean {
+  if (text.length > 64) return false
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false
+  return true
 }
