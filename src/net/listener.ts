@@ -82,13 +82,22 @@ export class Listener {
     this.#closed ??= new Promise((resolve) => this.#server.close(() => resolve()))
   }
 
+  /** Waits until everybody who is connected now has gone; drops those who take longer than that. */
+  async drain(timeoutMs: number): Promise<void> {
+    const sockets = [...this.#sockets]
+    if (sockets.length === 0) return
+    const timeout = setTimeout(() => {
+      for (const socket of sockets) socket.destroy()
+    }, timeoutMs)
+    await Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve))))
+    clearTimeout(timeout)
+  }
+
   /** Stops accepting and drops whatever is still connected. */
   async close(): Promise<void> {
     this.stopAccepting()
-    for (const socket of this.#sockets) socket.destroy()
+    await this.drain(0)
     await this.#closed
-    // The server counts handles; the machines are told a moment later, with the socket's own event.
-    await Promise.all([...this.#sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve))))
   }
 }
 

@@ -1,0 +1,22 @@
+export { type LogFields, type Logger, type LogLevel, silentLogger } from './base/index.ts'
+export { AmqpError, type ErrorScope } from './broker/index.ts'
+export { ListenError } from './net/index.ts'
+export {
+  type BindingOptions,
+  Broker,
+  type BrokerOptions,
+  type BrokerTlsOptions,
+  type ConnectionView,
+  type ConsumerView,
+  DataDirectoryError,
+  type ExchangeOptions,
+  type MessageProperties,
+  MessageSnapshot,
+  OptionError,
+  type Publishing,
+  type PublishOutcome,
+  type QueueOptions,
+  type QueueView,
+  type StopOptions,
+  type WaitOptions,
+} from './server/index.ts'

@@ -1,0 +1,14 @@
+export { Broker, type ConnectionView, type StopOptions } from './broker.ts'
+export { DataDirectoryError } from './data-directory.ts'
+export type { BindingOptions, ExchangeOptions, QueueOptions } from './declaring.ts'
+export { type MessageProperties, MessageSnapshot } from './message-snapshot.ts'
+export {
+  type BrokerOptions,
+  type BrokerTlsOptions,
+  DEFAULT_OPTIONS,
+  OPTION_RANGES,
+  OptionError,
+} from './options.ts'
+export type { Publishing, PublishOutcome } from './publishing.ts'
+export type { ConsumerView, QueueView, WaitOptions } from './queue-view.ts'
+export { packageVersion } from './version.ts'

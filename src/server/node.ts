@@ -1,0 +1,116 @@
+import { hostname } from 'node:os'
+import { AmqpContext } from '../amqp/index.ts'
+import { createMechanisms, Users } from '../auth/index.ts'
+import { Clock, Timers, Turn } from '../base/index.ts'
+import { type BrokerContext, MemoryAccount, MemoryAlarm, VirtualHosts } from '../broker/index.ts'
+import { fromObject, type Table } from '../codec/index.ts'
+import { MemoryJournal } from '../store/index.ts'
+import type { ResolvedOptions } from './options.ts'
+import { packageVersion } from './version.ts'
+
+const EVERYTHING = { configure: '.*', write: '.*', read: '.*' }
+
+/** A broker without its ports: clock, journal, users, virtual hosts, and what its connections share. */
+export class BrokerNode {
+  readonly context: BrokerContext
+  readonly alarm: MemoryAlarm
+  readonly users: Users
+  readonly virtualHosts: VirtualHosts
+  readonly amqp: AmqpContext
+  readonly #options: ResolvedOptions
+
+  constructor(options: ResolvedOptions) {
+    const { log, maxMessageSize, consumerTimeoutMs } = options
+    const clock = new Clock()
+    const timers = new Timers(clock)
+    const journal = new MemoryJournal()
+    const memory = new MemoryAccount()
+    const alarm = new MemoryAlarm(memory, options.memoryHighWatermark, log)
+    const turn = new Turn(() => {
+      journal.commit()
+      alarm.check()
+    })
+    this.#options = options
+    this.alarm = alarm
+    this.context = { clock, timers, turn, journal, log, memory, limits: { maxMessageSize, consumerTimeoutMs } }
+    this.users = new Users({ loopbackUsers: options.loopbackUsers })
+    this.virtualHosts = new VirtualHosts(this.context)
+    this.amqp = new AmqpContext({
+      virtualHosts: this.virtualHosts,
+      users: this.users,
+      mechanisms: createMechanisms(this.users),
+      alarm,
+      serverProperties: serverProperties(options),
+      frameMax: options.frameMax,
+      channelMax: options.channelMax,
+      heartbeatSeconds: options.heartbeatSeconds,
+      handshakeTimeoutMs: options.handshakeTimeoutMs,
+      consumersPerChannelMax: options.consumersPerChannelMax,
+    })
+    this.#addDefaults()
+  }
+
+  /** Makes a virtual host and lets the default user do everything there. */
+  addVirtualHost(name: string): void {
+    this.virtualHosts.add(name)
+    this.users.setPermissions(this.#options.user, name, EVERYTHING)
+  }
+
+  /** Drops a virtual host with all that is in it, and closes the connections to it. */
+  deleteVirtualHost(name: string): boolean {
+    const host = this.virtualHosts.find(name)
+    if (host === undefined) return false
+    for (const connection of [...this.amqp.connections]) {
+      if (connection.vhost === host) connection.close(320, `CONNECTION_FORCED - vhost '${name}' is deleted`)
+    }
+    this.users.forgetVirtualHost(name)
+    return this.virtualHosts.delete(name)
+  }
+
+  addUser(name: string, password: string, vhosts: readonly string[]): void {
+    this.users.add(name, password)
+    for (const vhost of vhosts) this.users.setPermissions(name, vhost, EVERYTHING)
+  }
+
+  /** Sends every client a close method that says why. */
+  closeConnections(text: string): void {
+    this.context.clock.refresh()
+    for (const connection of [...this.amqp.connections]) connection.close(320, `CONNECTION_FORCED - ${text}`)
+  }
+
+  /** Forgets every user, virtual host, queue and message; then it is as after construction. */
+  reset(): void {
+    for (const name of this.virtualHosts.names()) this.virtualHosts.delete(name)
+    for (const name of this.users.names()) this.users.delete(name)
+    this.#addDefaults()
+    // An alarm that the messages had raised is over at the turn's end.
+    this.context.turn.schedule()
+  }
+
+  /** Lets go of everything that could still call back. */
+  async close(): Promise<void> {
+    for (const name of this.virtualHosts.names()) this.virtualHosts.delete(name)
+    this.context.timers.clear()
+    await this.context.journal.close()
+  }
+
+  #addDefaults(): void {
+    const { user, password, vhost } = this.#options
+    this.users.add(user, password, ['administrator'])
+    this.addVirtualHost(vhost)
+  }
+}
+
+/** Sorted by name, as RabbitMQ sends them. */
+function serverProperties(options: ResolvedOptions): Table {
+  const version = packageVersion()
+  return fromObject({
+    cluster_name: `leveret@${hostname()}`,
+    copyright: 'Copyright (c) the Leveret contributors',
+    information: 'Licensed under the Apache License 2.0',
+    leveret_version: version,
+    platform: `Leveret ${version}`,
+    product: options.announceProduct,
+    version: options.announceVersion,
+  })
+}

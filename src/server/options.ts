@@ -1,0 +1,160 @@
+import { totalmem } from 'node:os'
+import { type Logger, silentLogger } from '../base/index.ts'
+
+/** What a broker may be told; everything has a default. Given once, at the start. */
+export interface BrokerOptions {
+  /** Address to listen on. Default `127.0.0.1`; `0.0.0.0` or `::` for all. */
+  readonly host?: string
+  /** Port for AMQP. Default 0: any free one, see `Broker.port`. */
+  readonly port?: number
+  /** Opens a second port for AMQP over TLS (AMQPS). */
+  readonly tls?: BrokerTlsOptions
+  /** The user that exists from the start, an administrator with all permissions. Default `guest`. */
+  readonly user?: string
+  /** Default `guest`. */
+  readonly password?: string
+  /** The virtual host that exists from the start. Default `/`. */
+  readonly vhost?: string
+  /** Users who may only connect from this host; `none` lets everybody in from everywhere. Default `['guest']`. */
+  readonly loopbackUsers?: readonly string[] | 'none'
+  /** Where log lines go. Default: nowhere. */
+  readonly log?: Logger
+  /** Directory for what must survive the process; made if missing. Default: none, everything is in memory. */
+  readonly dataDir?: string
+  /** Largest body a publish may carry, in bytes, up to 512 MiB. Default 16 MiB, as RabbitMQ 4.0. */
+  readonly maxMessageSize?: number
+  /** How long a delivery may stay unacknowledged, in ms; 0 for ever. Default 30 minutes, as RabbitMQ. */
+  readonly consumerTimeoutMs?: number
+  /**
+   * Memory for messages above which publishers are blocked: up to 1 a share of the memory this process may use, above
+   * 1 a number of bytes. Default 0.4.
+   */
+  readonly memoryHighWatermark?: number
+  /** Largest frame, in bytes, 4096 to 128 MiB; a client may ask for less. Default 131072. */
+  readonly frameMax?: number
+  /** Most channels a connection may open, 1 to 65535. Default 2047. */
+  readonly channelMax?: number
+  /** Heartbeat interval proposed to clients, in seconds; 0 for none. Default 60. */
+  readonly heartbeatSeconds?: number
+  /** How long a client may take from connecting to an open virtual host, in ms. Default 10000. */
+  readonly handshakeTimeoutMs?: number
+  /** Most consumers a channel may have; 0 for any number. Default 0. */
+  readonly consumersPerChannelMax?: number
+  /**
+   * What `server-properties` call this broker. Default `RabbitMQ`: several clients take any other product for one whose
+   * prefetch means something else.
+   */
+  readonly announceProduct?: string
+  /** The version that `server-properties` announce, as x.y.z. Default `3.13.7`. */
+  readonly announceVersion?: string
+}
+
+export interface BrokerTlsOptions {
+  /** Default 0: any free one, see `Broker.tlsPort`. */
+  readonly port?: number
+  /** The server's certificate, and those between it and its authority, as PEM. */
+  readonly cert: string | Buffer
+  /** The certificate's private key, as PEM. */
+  readonly key: string | Buffer
+  /** When given, every client must show a certificate signed by this authority (PEM). */
+  readonly ca?: string | Buffer
+}
+
+type Settled = Required<Omit<BrokerOptions, 'tls' | 'dataDir'>>
+
+/** The options with every default filled in. */
+export interface ResolvedOptions extends Settled {
+  readonly tls: (Required<Pick<BrokerTlsOptions, 'port' | 'cert' | 'key'>> & Pick<BrokerTlsOptions, 'ca'>) | undefined
+  readonly dataDir: string | undefined
+  /** The watermark in bytes. */
+  readonly memoryHighWatermark: number
+}
+
+/** The least and the most that a numeric option may be; all but the watermark are whole numbers. */
+export const OPTION_RANGES = {
+  port: [0, 65_535],
+  maxMessageSize: [1, 512 * 1024 * 1024],
+  consumerTimeoutMs: [0, Number.MAX_SAFE_INTEGER],
+  memoryHighWatermark: [0, Number.MAX_SAFE_INTEGER],
+  frameMax: [4096, 128 * 1024 * 1024],
+  channelMax: [1, 65_535],
+  heartbeatSeconds: [0, 65_535],
+  handshakeTimeoutMs: [1, 3_600_000],
+  consumersPerChannelMax: [0, Number.MAX_SAFE_INTEGER],
+} as const satisfies Partial<Record<keyof BrokerOptions, readonly [number, number]>>
+
+export const DEFAULT_OPTIONS = {
+  host: '127.0.0.1',
+  port: 0,
+  user: 'guest',
+  password: 'guest',
+  vhost: '/',
+  loopbackUsers: ['guest'],
+  log: silentLogger,
+  maxMessageSize: 16 * 1024 * 1024,
+  consumerTimeoutMs: 30 * 60_000,
+  memoryHighWatermark: 0.4,
+  frameMax: 131_072,
+  channelMax: 2047,
+  heartbeatSeconds: 60,
+  handshakeTimeoutMs: 10_000,
+  consumersPerChannelMax: 0,
+  announceProduct: 'RabbitMQ',
+  announceVersion: '3.13.7',
+} as const satisfies Settled
+
+/** An option that cannot be: says which, what it was, and what is allowed. */
+export class OptionError extends RangeError {
+  /** The option's name, such as `frameMax`. */
+  readonly option: string
+
+  constructor(option: string, value: unknown, allowed: string) {
+    super(`${option}: ${JSON.stringify(value)} is not ${allowed}`)
+    this.name = 'OptionError'
+    this.option = option
+  }
+}
+
+/** @throws OptionError */
+export function resolveOptions(options: BrokerOptions): ResolvedOptions {
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  const settled: Settled = { ...DEFAULT_OPTIONS, ...given }
+  const { tls, dataDir } = options
+  for (const [name, [minimum, maximum]] of Object.entries(OPTION_RANGES)) {
+    checkNumber(name, settled[name as keyof typeof OPTION_RANGES], minimum, maximum)
+  }
+  checkName('user', settled.user)
+  checkName('vhost', settled.vhost)
+  if (settled.password === '') throw new OptionError('password', '', 'a password: nobody could log in with it')
+  if (tls?.port !== undefined) checkNumber('tls.port', tls.port, ...OPTION_RANGES.port)
+  return {
+    ...settled,
+    tls: tls === undefined ? undefined : { ...tls, port: tls.port ?? 0 },
+    dataDir,
+    memoryHighWatermark: watermarkBytes(settled.memoryHighWatermark),
+  }
+}
+
+function checkNumber(name: string, value: number, minimum: number, maximum: number): void {
+  const whole = name !== 'memoryHighWatermark'
+  const valid = typeof value === 'number' && value >= minimum && value <= maximum
+  if (valid && (!whole || Number.isInteger(value))) return
+  const limits = maximum === Number.MAX_SAFE_INTEGER ? `${minimum} or more` : `from ${minimum} to ${maximum}`
+  throw new OptionError(name, value, `a ${whole ? 'whole ' : ''}number ${limits}`)
+}
+
+function checkName(name: string, value: string): void {
+  const bytes = Buffer.byteLength(value)
+  if (bytes < 1 || bytes > 255) throw new OptionError(name, value, 'a name of 1 to 255 bytes')
+}
+
+function watermarkBytes(watermark: number): number {
+  return Math.floor(watermark <= 1 ? watermark * availableMemory() : watermark)
+}
+
+/** What this process may use: the machine's memory, or less where a container limits it. */
+function availableMemory(): number {
+  // 0 where nothing limits it, or a number beyond all memory, depending on the version of Node.
+  const constrained = process.constrainedMemory()
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
+}
