@@ -246,7 +246,7 @@ export class Queue implements Drainable {
       this.stats.got++
       this.#addUnacked(slab, offset)
     }
-    if (this.#expiry.possible) this.#expiry.arm()
+    if (this.#expiry.possible) this.#expireHeads()
     return place
   }
 
@@ -354,7 +354,7 @@ export class Queue implements Drainable {
     } finally {
       this.#leave()
     }
-    if (this.#expiry.possible) this.#expiry.arm()
+    if (this.#expiry.possible) this.#expireHeads()
   }
 
   /** The first ready messages, at most `limit`, as copies; the queue keeps them. */
@@ -399,7 +399,7 @@ export class Queue implements Drainable {
         const line = this.#levels.line(this.#levelOf(message))
         const place = line.append(message, flags, this.#expiryOf(message))
         line.seek()
-        this.#levels.take(line)
+        line.take()
         this.#unacked++
         this.#unackedBytes += message.bodyLength
         this.stats.delivered++
@@ -418,11 +418,9 @@ export class Queue implements Drainable {
     line.append(message, flags, expiry)
     this.#ready++
     this.#readyBytes += message.bodyLength
-    if (expiry !== 0) {
-      this.#expiry.possible = true
-      if (line.ready === 1) this.#expireHeads()
-    }
-    if (this.#bounded) this.#dropExcess()
+    if (expiry !== 0) this.#expiry.possible = true
+    const dropped = this.#bounded && this.#dropExcess()
+    if (this.#expiry.possible && (dropped || line.ready === 1)) this.#expireHeads()
   }
 
   #deliver(line: Line, consumer: Consumer): void {
@@ -508,16 +506,18 @@ export class Queue implements Drainable {
     this.#discard(slab, offset, reason)
   }
 
-  #dropExcess(): void {
+  /** @returns whether anything was dropped. */
+  #dropExcess(): boolean {
     const { overflow, maxLength, maxLengthBytes } = this.limits
-    const kept = this.#ready
-    if (overflow !== 'drop-head') return
+    if (overflow !== 'drop-head') return false
+    let dropped = false
     while (this.#ready > 0 && (this.#ready > maxLength || this.#readyBytes > maxLengthBytes)) {
       const line = this.#levels.head()
       line.seek()
       this.#dropHead(line, 'maxlen')
+      dropped = true
     }
-    if (this.#ready !== kept && this.#expiry.possible) this.#expiry.arm()
+    return dropped
   }
 
   #levelOf(message: Message): number {

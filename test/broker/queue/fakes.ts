@@ -1,0 +1,230 @@
+import { type Alarm, Clock, silentLogger, Timers, Turn } from '../../../src/base/index.ts'
+import type { Consumer } from '../../../src/broker/consumer.ts'
+import { deadLetterMessage } from '../../../src/broker/dead-letter.ts'
+import { type BrokerContext, type DeathReason, type EntityHost, MemoryAccount } from '../../../src/broker/host.ts'
+import { Message } from '../../../src/broker/message.ts'
+import { Queue } from '../../../src/broker/queue/queue.ts'
+import { encodeProperties, fromObject, type Properties, PropertyView, Table } from '../../../src/codec/index.ts'
+import { type Journal, type JournalRecord, MemoryJournal } from '../../../src/store/index.ts'
+
+/** A moment in 2026, so that expiries need more than 32 bits. */
+const START = 1_770_000_000_000
+
+class ManualAlarm implements Alarm {
+  at = Number.POSITIVE_INFINITY
+  wake: (() => void) | undefined
+
+  set(at: number, wake: () => void): void {
+    this.at = at
+    this.wake = wake
+  }
+
+  clear(): void {
+    this.at = Number.POSITIVE_INFINITY
+  }
+}
+
+/** Keeps what was appended, as bytes. */
+export class RecordingJournal extends MemoryJournal implements Journal {
+  readonly records: Buffer[] = []
+
+  override append(record: JournalRecord): number {
+    const bytes = Buffer.alloc(record.byteLength())
+    record.write(bytes, 0)
+    this.records.push(bytes)
+    return super.append(record)
+  }
+}
+
+export interface DeadLetter {
+  readonly queue: string
+  readonly reason: DeathReason
+  readonly body: string
+  readonly message: Message
+}
+
+/** A vhost that only notes what its queues ask of it, and whose time stands still until it is told. */
+export class FakeHost implements EntityHost {
+  readonly name = '/'
+  readonly context: BrokerContext
+  readonly memory = new MemoryAccount()
+  readonly journal = new RecordingJournal()
+  readonly deadLetters: DeadLetter[] = []
+  readonly deleted: Queue[] = []
+  /** Called with each dead letter, to send it on. */
+  onDeadLetter: ((letter: DeadLetter) => void) | undefined
+  #now = START
+  readonly #alarm = new ManualAlarm()
+
+  constructor() {
+    const clock = new Clock(() => this.#now)
+    this.context = {
+      clock,
+      timers: new Timers(clock, this.#alarm),
+      // A turn ends when the test says so.
+      turn: new Turn(
+        () => {},
+        () => {},
+      ),
+      journal: this.journal,
+      log: silentLogger,
+      memory: this.memory,
+      limits: { maxMessageSize: 1 << 24, consumerTimeoutMs: 0 },
+    }
+  }
+
+  get now(): number {
+    return this.#now
+  }
+
+  /** Time passes; timers that fall due fire at their time, each in its order. */
+  advance(ms: number): void {
+    const end = this.#now + ms
+    while (this.#alarm.at <= end) {
+      this.#now = Math.max(this.#alarm.at, this.#now)
+      this.#alarm.at = Number.POSITIVE_INFINITY
+      this.#alarm.wake?.()
+    }
+    this.#now = end
+    this.context.clock.refresh()
+  }
+
+  /** Ends turns until nothing is left to be done. */
+  settle(): void {
+    for (let turn = 0; turn < 10; turn++) this.context.turn.run()
+  }
+
+  queue(name: string, args: Record<string, unknown> = {}, options: Partial<Queue> = {}): Queue {
+    return new Queue(this, name, {
+      durable: options.durable ?? args['x-queue-type'] === 'quorum',
+      autoDelete: options.autoDelete ?? false,
+      exclusiveOwner: options.exclusiveOwner,
+      arguments: fromObject(args),
+    })
+  }
+
+  deadLetter(queue: Queue, message: Message, reason: DeathReason): void {
+    const dead = deadLetterMessage(message, {
+      queue: queue.name,
+      reason,
+      exchange: queue.deadLetterExchange as string,
+      routingKey: queue.deadLetterRoutingKey,
+      now: this.#now,
+    })
+    const letter = { queue: queue.name, reason, body: message.body.toString(), message: dead }
+    this.deadLetters.push(letter)
+    this.onDeadLetter?.(letter)
+  }
+
+  deleteQueue(queue: Queue): void {
+    this.deleted.push(queue)
+    queue.markDeleted()
+  }
+
+  publishFrom(): void {}
+}
+
+export interface Delivery {
+  readonly body: string
+  readonly place: number
+  readonly redelivered: boolean
+  readonly exchange: string
+  readonly routingKey: string
+  readonly properties: Properties
+  readonly owned: boolean
+}
+
+/** A consumer that keeps what it gets, as many at a time as it is told to. */
+export class FakeConsumer implements Consumer {
+  readonly consumerTag: string
+  readonly noAck: boolean
+  readonly exclusive: boolean
+  readonly priority: number
+  readonly arguments = new Table()
+  readonly deliveries: Delivery[] = []
+  /** How many more it takes. */
+  credit: number
+  /** How often the queue asked whether it is ready. */
+  asked = 0
+  wasCancelled = false
+  onDelivery: ((queue: Queue, place: number) => void) | undefined
+
+  constructor(options: Partial<Consumer> & { credit?: number } = {}) {
+    this.consumerTag = options.consumerTag ?? 'c'
+    this.noAck = options.noAck ?? false
+    this.exclusive = options.exclusive ?? false
+    this.priority = options.priority ?? 0
+    this.credit = options.credit ?? Number.POSITIVE_INFINITY
+  }
+
+  get bodies(): string[] {
+    return this.deliveries.map((delivery) => delivery.body)
+  }
+
+  get places(): number[] {
+    return this.deliveries.map((delivery) => delivery.place)
+  }
+
+  ready(): boolean {
+    this.asked++
+    return this.credit > 0
+  }
+
+  deliver(queue: Queue, message: Message, place: number, redelivered: boolean): void {
+    this.credit--
+    this.deliveries.push({
+      body: message.body.toString(),
+      place,
+      redelivered,
+      exchange: message.exchange,
+      routingKey: message.routingKey,
+      properties: message.properties(new PropertyView()).toObject(),
+      owned: message.owned,
+    })
+    this.onDelivery?.(queue, place)
+  }
+
+  cancelled(): void {
+    this.wasCancelled = true
+  }
+}
+
+/** A message as it stands in a connection's chunk: its bytes are somebody else's and lie apart. */
+export function inChunk(body: string | Buffer, properties: Properties = {}, exchange = 'x', routingKey = 'k'): Message {
+  const { buffer, propertiesAt, propertiesLength, bodyAt, bodyLength } = Message.of(
+    exchange,
+    routingKey,
+    encodeProperties(properties),
+    Buffer.from(body),
+  )
+  const gap = Buffer.from('---')
+  const message = new Message()
+  message.buffer = Buffer.concat([
+    gap,
+    buffer.subarray(0, propertiesAt),
+    gap,
+    buffer.subarray(propertiesAt, propertiesAt + propertiesLength),
+    gap,
+    buffer.subarray(bodyAt, bodyAt + bodyLength),
+    gap,
+  ])
+  message.exchangeAt = gap.length
+  message.routingKeyAt = gap.length + 1 + Buffer.byteLength(exchange)
+  message.propertiesAt = propertiesAt + 2 * gap.length
+  message.propertiesLength = propertiesLength
+  message.bodyAt = bodyAt + 3 * gap.length
+  message.bodyLength = bodyLength
+  return message
+}
+
+/** Bodies of the ready messages, first to last. */
+export function bodies(queue: Queue): string[] {
+  return queue.peek(Number.POSITIVE_INFINITY).map((message) => message.body.toString())
+}
+
+/** Takes one message as basic.get does; undefined when there is none. */
+export function get(queue: Queue, noAck = false): { body: string; place: number; redelivered: boolean } | undefined {
+  const view = new Message()
+  const place = queue.get(view, noAck)
+  return place < 0 ? undefined : { body: view.body.toString(), place, redelivered: queue.lastRedelivered }
+}
