@@ -1,0 +1,85 @@
+// Puts clients and test suites that others wrote to work against one broker: Leveret as `leveret start` runs it, or the
+// broker behind --url. Usage: run.mjs [--url amqp://...] [--only name,name] [--list]
+import { parseArgs } from 'node:util'
+import { startLeveret, urlBroker } from './lib/broker.mjs'
+import { Droppable } from './lib/droppable.mjs'
+import { oneLine, tail } from './lib/report.mjs'
+import { CannotInstall } from './lib/skip.mjs'
+import { suites } from './suites/index.mjs'
+
+const { values: options } = parseArgs({
+  options: { url: { type: 'string' }, only: { type: 'string' }, list: { type: 'boolean' } },
+})
+
+const totals = { passed: 0, failed: 0, skipped: 0 }
+
+async function prepare(suite) {
+  const started = Date.now()
+  const prepared = await suite.install()
+  const seconds = (Date.now() - started) / 1000
+  if (seconds > 5) console.log(`  installed ${suite.name} in ${seconds.toFixed(1)} s`)
+  return prepared
+}
+
+async function work(suite, prepared) {
+  // A broker of its own for each suite: a broken one fails its suite only, and no suite finds another's queues.
+  const broker = options.url ? urlBroker(options.url) : await startLeveret()
+  const droppable = await Droppable.start(broker)
+  try {
+    const outcome = await suite.run(prepared, { broker, droppable })
+    const fault = await broker.stop()
+    if (fault) return { ...outcome, failed: Math.max(1, outcome.failed), output: `${outcome.output}\n${fault}` }
+    return outcome
+  } finally {
+    await droppable.stop()
+    await broker.stop()
+  }
+}
+
+async function one(suite) {
+  let prepared
+  try {
+    prepared = await prepare(suite)
+  } catch (error) {
+    if (!(error instanceof CannotInstall)) throw error
+    totals.skipped += 1
+    console.log(`SKIP ${suite.name}: ${oneLine(error.message)}`)
+    return
+  }
+  const started = Date.now()
+  const outcome = await work(suite, prepared)
+  const seconds = ((Date.now() - started) / 1000).toFixed(1)
+  totals.passed += outcome.passed
+  totals.failed += outcome.failed
+  totals.skipped += outcome.skipped ?? 0
+  const counts = `${outcome.passed} checks, ${outcome.version}, ${seconds} s`
+  if (outcome.failed === 0) {
+    console.log(`PASS ${suite.name} (${counts})`)
+  } else {
+    console.log(`FAIL ${suite.name} (${outcome.failed} failed, ${counts})`)
+    console.log(tail(outcome.output, 60))
+  }
+}
+
+function chosen() {
+  if (!options.only) return suites
+  const names = options.only.split(',')
+  const unknown = names.filter((name) => !suites.some((suite) => suite.name === name))
+  if (unknown.length > 0) throw new Error(`no suite named ${unknown.join(', ')}; --list names them`)
+  return suites.filter((suite) => names.includes(suite.name))
+}
+
+if (options.list) {
+  for (const suite of suites) console.log(`${suite.name}: ${suite.about}`)
+} else {
+  for (const suite of chosen()) {
+    try {
+      await one(suite)
+    } catch (error) {
+      totals.failed += 1
+      console.log(`FAIL ${suite.name}\n${tail(error.stack ?? String(error), 60)}`)
+    }
+  }
+  console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`)
+  process.exitCode = totals.failed > 0 ? 1 : 0
+}
