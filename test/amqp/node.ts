@@ -1,0 +1,144 @@
+import { AmqpContext, type Peer } from '../../src/amqp/index.ts'
+import { createMechanisms, Users } from '../../src/auth/index.ts'
+import { type Alarm, Clock, Timers, Turn } from '../../src/base/index.ts'
+import { MemoryAccount, MemoryAlarm, type VirtualHost, VirtualHosts } from '../../src/broker/index.ts'
+import { longstr, Table } from '../../src/codec/index.ts'
+import { type Journal, MemoryJournal } from '../../src/store/index.ts'
+import { RecordingLogger } from '../helpers/recording-logger.ts'
+
+export interface TestNodeOptions {
+  readonly frameMax?: number
+  readonly channelMax?: number
+  readonly heartbeatSeconds?: number
+  readonly consumersPerChannelMax?: number
+  readonly maxMessageSize?: number
+  readonly consumerTimeoutMs?: number
+  /** Bytes of messages above which publishers are blocked. */
+  readonly watermark?: number
+  readonly journal?: Journal
+}
+
+export const LOCAL_PEER: Peer = {
+  address: '127.0.0.1',
+  port: 50000,
+  localAddress: '127.0.0.1',
+  localPort: 5672,
+  loopback: true,
+  tls: false,
+}
+
+const START = Date.UTC(2030, 0, 1)
+
+/** Rings when the test lets time pass. */
+class TestAlarm implements Alarm {
+  at = Number.POSITIVE_INFINITY
+  #wake: () => void = () => {}
+
+  set(at: number, wake: () => void): void {
+    this.at = at
+    this.#wake = wake
+  }
+
+  clear(): void {
+    this.at = Number.POSITIVE_INFINITY
+  }
+
+  ring(): void {
+    this.clear()
+    this.#wake()
+  }
+}
+
+/** All that connections of one node share, with time and turns in the test's hand. */
+export class TestNode {
+  readonly log = new RecordingLogger()
+  readonly memory = new MemoryAccount()
+  readonly users = new Users()
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly turn: Turn
+  readonly journal: Journal
+  readonly alarm: MemoryAlarm
+  readonly virtualHosts: VirtualHosts
+  readonly amqp: AmqpContext
+  #now = START
+  readonly #timerAlarm = new TestAlarm()
+  readonly #deferred: (() => void)[] = []
+
+  constructor(options: TestNodeOptions = {}) {
+    this.clock = new Clock(() => this.#now)
+    this.timers = new Timers(this.clock, this.#timerAlarm)
+    this.journal = options.journal ?? new MemoryJournal()
+    this.turn = new Turn(
+      () => {
+        this.journal.commit()
+        this.alarm.check()
+      },
+      (run) => this.#deferred.push(run),
+    )
+    this.alarm = new MemoryAlarm(this.memory, options.watermark ?? 2 ** 40, this.log)
+    this.virtualHosts = new VirtualHosts({
+      clock: this.clock,
+      timers: this.timers,
+      turn: this.turn,
+      journal: this.journal,
+      log: this.log,
+      memory: this.memory,
+      limits: {
+        maxMessageSize: options.maxMessageSize ?? 16 * 1024 * 1024,
+        consumerTimeoutMs: options.consumerTimeoutMs ?? 0,
+      },
+    })
+    this.virtualHosts.add('/')
+    this.users.add('guest', 'guest', ['administrator'])
+    this.users.setPermissions('guest', '/', { configure: '.*', write: '.*', read: '.*' })
+    this.amqp = new AmqpContext({
+      virtualHosts: this.virtualHosts,
+      users: this.users,
+      mechanisms: createMechanisms(this.users),
+      alarm: this.alarm,
+      serverProperties: new Table().set('product', longstr('RabbitMQ')).set('version', longstr('3.13.7')),
+      frameMax: options.frameMax ?? 131072,
+      channelMax: options.channelMax ?? 2047,
+      heartbeatSeconds: options.heartbeatSeconds ?? 60,
+      handshakeTimeoutMs: 10_000,
+      consumersPerChannelMax: options.consumersPerChannelMax ?? 0,
+    })
+  }
+
+  get vhost(): VirtualHost {
+    return this.virtualHosts.find('/') as VirtualHost
+  }
+
+  /** Runs turns until nothing is left to do. */
+  settle(): void {
+    for (let left = 10_000; this.#deferred.length > 0; left--) {
+      if (left === 0) throw new Error('the turns do not come to an end')
+      this.runTurn()
+    }
+  }
+
+  /** Runs the one turn that is due, if any. */
+  runTurn(): void {
+    this.#deferred.shift()?.()
+  }
+
+  /** Lets time pass, stopping at each moment for which a timer was set. */
+  advance(ms: number): void {
+    const until = this.#now + ms
+    while (this.#timerAlarm.at <= until) {
+      this.#now = Math.max(this.#timerAlarm.at, this.#now)
+      this.#timerAlarm.ring()
+      this.settle()
+    }
+    this.#now = until
+    this.clock.refresh()
+  }
+
+  /** What the log says of defects of our own. */
+  get internalErrors(): string[] {
+    return this.log.lines
+      .filter((line) => line.message.includes('internal error'))
+      .map((line) => `${line.message}\n${line.fields?.stack}`)
+  }
+}
