@@ -156,6 +156,8 @@ export class Connection implements Flushable, AlarmListener {
   /** Takes bytes as they come from the socket; keeps no view of them. */
   receive(chunk: Buffer): void {
     this.heartbeat.received = true
+    // Publishes that nobody is told of mark nothing, but the journal and the memory alarm have to see them.
+    this.turn.schedule()
     let at = 0
     // A frame cut by the end of a read is completed on its own, so the rest of the chunk is still handled in place.
     while (this.#tail.length > 0 && !this.#deaf) {

@@ -44,9 +44,6 @@ export class Heartbeat {
 
   #tick(): void {
     const connection = this.#connection
-    const quiet = this.sends === this.#sendsIfQuiet
-    if (quiet) connection.out.append(HEARTBEAT_FRAME)
-    this.#sendsIfQuiet = quiet ? this.sends + 1 : this.sends
     if (++this.#halves % 2 === 0 && this.#isDead()) {
       connection.log.warn(
         `connection ${connection.name}: no heartbeat for ${connection.heartbeatSeconds * 2} s, closing the socket`,
@@ -54,6 +51,9 @@ export class Heartbeat {
       connection.drop()
       return
     }
+    const quiet = this.sends === this.#sendsIfQuiet
+    if (quiet) connection.out.append(HEARTBEAT_FRAME)
+    this.#sendsIfQuiet = quiet ? this.sends + 1 : this.sends
     this.#schedule()
   }
 
