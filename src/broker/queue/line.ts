@@ -86,7 +86,7 @@ export class Line {
     }
     let slab = this.#reading
     while (slab.readAt === slab.end) {
-      this.#slabs.packIfSparse(slab)
+      this.#slabs.noteSparse(slab)
       slab = slab.next as Slab
     }
     this.#reading = slab
@@ -134,7 +134,7 @@ export class Line {
   /** One live record, or one view that counted as such, less. */
   release(slab: Slab): void {
     if (--slab.live === 0) this.#emptied(slab)
-    else if (slab.next !== undefined && slab.readAt === slab.end) this.#slabs.packIfSparse(slab)
+    else if (slab.next !== undefined && slab.readAt === slab.end) this.#slabs.noteSparse(slab)
   }
 
   /** Drops all that is ready; what is taken stays. */
@@ -205,7 +205,7 @@ export class Line {
     slab.previous = tail
     tail.next = slab
     this.#tail = slab
-    if (tail.readAt === tail.end) this.#slabs.packIfSparse(tail)
+    if (tail.readAt === tail.end) this.#slabs.noteSparse(tail)
     return slab
   }
 

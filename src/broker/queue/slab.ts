@@ -1,3 +1,4 @@
+import { copyBytes } from '../../codec/index.ts'
 import type { Message } from '../message.ts'
 import type { Line } from './line.ts'
 import { NO_MEMORY, type SlabMemory } from './slab-pool.ts'
@@ -25,6 +26,8 @@ export class Slab {
   liveBytes = 0
   previous: Slab | undefined = undefined
   next: Slab | undefined = undefined
+  /** Listed as one to be packed if it stays. */
+  sparse = false
   /** Large messages kept by reference, by the offset of their record. */
   references: Map<number, Message> | undefined = undefined
   #oldOffsets: Int32Array | undefined = undefined
@@ -63,7 +66,7 @@ export class Slab {
       if (isLive(words[(at >> 2) + 1] as number)) {
         oldOffsets.push(olds === undefined ? at : (olds[index] as number))
         newOffsets.push(to)
-        bytes.copy(into.bytes, to, at, at + length)
+        copyBytes(bytes, at, at + length, into.bytes, to)
         to += length
       }
       at += length

@@ -9,11 +9,14 @@ import { NO_MEMORY, SlabMemory, slabSize } from './slab-pool.ts'
 export const PLACE_SPAN = 2 ** 23
 
 /**
- * A slab of at least this size is packed when less than a quarter of it is alive. So, one line's memory is at most four
- * times its live bytes, plus this for each slab it goes through while small, plus two whole slabs (the one being read
- * and the one being written): an old unacked message does not hold its neighbours' memory.
+ * A slab that is read to its end is sparse when it has at least this size and less than a quarter of it is alive. Most
+ * of these are soon gone, so they are packed only when there are more of them than this many of the size that comes
+ * next. So an old unacked message does not hold its neighbours' memory: a line's memory is at most four times its live
+ * bytes, plus the smallest size for each slab it went through while small, plus four of the largest slabs (one being
+ * read, one being written, two sparse ones).
  */
-const PACK_BYTES_MIN = 4096
+const SPARSE_BYTES_MIN = 4096
+const SPARSE_SLABS_MAX = 2
 
 const RENUMBER_FROM = 128
 
@@ -31,6 +34,8 @@ export class Slabs {
   viewed = false
   readonly #account: MemoryAccount
   readonly #byNumber = new Map<number, Slab>()
+  readonly #sparse = new Set<Slab>()
+  #sparseBytes = 0
   #recent: Slab | undefined
   #nextNumber = 0
 
@@ -51,6 +56,7 @@ export class Slabs {
   }
 
   close(slab: Slab): void {
+    if (slab.sparse) this.#forgetSparse(slab)
     this.allot(slab, 0)
     this.dropReferences(slab)
     this.#byNumber.delete(slab.number)
@@ -91,13 +97,14 @@ export class Slabs {
     this.#exchange(slab, memory)
   }
 
-  /** Less memory for a slab that is read to its end and mostly dead. */
-  packIfSparse(slab: Slab): void {
+  /** Some record of a slab that is read to its end has gone, or its end has just been read. */
+  noteSparse(slab: Slab): void {
     const { size } = slab.memory
-    if (size < PACK_BYTES_MIN || slab.liveBytes * 4 >= size) return
-    const old = slab.memory
-    slab.pack(new SlabMemory(slab.liveBytes), isLive)
-    this.#giveBack(old, slab.memory)
+    if (slab.sparse || size < SPARSE_BYTES_MIN || slab.liveBytes * 4 >= size) return
+    slab.sparse = true
+    this.#sparse.add(slab)
+    this.#sparseBytes += size
+    if (this.#sparseBytes > size * SPARSE_SLABS_MAX) this.#packSparse()
   }
 
   /** Whether the message rests in its own buffer instead of in the slab. */
@@ -135,12 +142,31 @@ export class Slabs {
       this.dropReferences(slab)
     }
     this.#byNumber.clear()
+    this.#sparse.clear()
+    this.#sparseBytes = 0
     this.#recent = undefined
   }
 
   #release(kept: Message): void {
     this.bytes -= kept.buffer.length
     this.#account.used -= this.#account.bodies.release(kept.buffer)
+  }
+
+  #packSparse(): void {
+    for (const slab of this.#sparse) {
+      const old = slab.memory
+      slab.pack(new SlabMemory(slab.liveBytes), isLive)
+      slab.sparse = false
+      this.#giveBack(old, slab.memory)
+    }
+    this.#sparse.clear()
+    this.#sparseBytes = 0
+  }
+
+  #forgetSparse(slab: Slab): void {
+    this.#sparse.delete(slab)
+    this.#sparseBytes -= slab.memory.size
+    slab.sparse = false
   }
 
   #exchange(slab: Slab, memory: SlabMemory): void {

@@ -288,7 +288,7 @@ const QUEUES: readonly (readonly [name: string, args: Record<string, unknown>])[
   ['a quorum queue with a TTL', { 'x-queue-type': 'quorum', 'x-message-ttl': 200, 'x-max-length': 30 }],
 ]
 
-const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
+const seed = Number(process.env.SEED ?? Date.now() % 1_000_000)
 
 for (const [name, args] of QUEUES) {
   test(`${name} does what an array would`, (t) => {
