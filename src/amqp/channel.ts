@@ -1,12 +1,11 @@
 import type { Permissions } from '../auth/index.ts'
 import type { Timer } from '../base/index.ts'
 import { AmqpError, type Queue, type VirtualHost } from '../broker/index.ts'
-import { encodeChannelClose, type MethodDecoder, ReplyCode } from '../codec/index.ts'
+import { encodeChannelClose, ReplyCode } from '../codec/index.ts'
 import { Confirms } from './confirm.ts'
 import { type Connection, shortText } from './connection.ts'
 import type { AmqpConsumer } from './consumer.ts'
 import type { DirectReply } from './direct-reply.ts'
-import { dispatch } from './dispatch.ts'
 import { Publisher } from './publisher.ts'
 import type { Transaction } from './transaction.ts'
 import { Unacked } from './unacked.ts'
@@ -50,11 +49,6 @@ export class Channel {
   /** A basic.publish may be handled in place: the channel is open and no other content is under way. */
   get takesPublish(): boolean {
     return this.state === 'open' && this.publisher.idle
-  }
-
-  method(id: number, method: MethodDecoder): void {
-    this.publisher.expectMethod()
-    dispatch(this, id, method)
   }
 
   send(frame: Buffer): void {

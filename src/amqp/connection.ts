@@ -37,6 +37,7 @@ import {
 } from '../codec/index.ts'
 import type { Journal } from '../store/index.ts'
 import { Channel } from './channel.ts'
+import { dispatch } from './dispatch.ts'
 import { channelError, commandInvalid, unexpectedFrame } from './errors.ts'
 import { Handshake } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
@@ -404,13 +405,20 @@ export class Connection implements Flushable, AlarmListener {
       else if (id === CHANNEL_CLOSE_OK) this.channels.delete(number)
       return
     }
-    channel.method(id, this.#decode(id, buffer, from, to))
+    if (!channel.publisher.idle) {
+      this.handlingPublish(number, this.#resumeAt)
+      throw channel.publisher.contentExpected()
+    }
+    dispatch(channel, id, this.#decode(id, buffer, from, to))
   }
 
   #decode(id: number, buffer: Buffer, from: number, to: number): MethodDecoder {
     const decoder = this.amqp.decoders.get(id)
     if (decoder === undefined) throw commandInvalid(`unknown method {${id >>> 16},${id & 0xffff}}`)
-    if (!decoder.decode(buffer, from, to)) throw cannotDecode(buffer, from, to)
+    if (!decoder.decode(buffer, from, to)) {
+      const { code, message } = cannotDecode(buffer, from, to)
+      throw new AmqpError(code, message, 'connection')
+    }
     return decoder
   }
 
@@ -474,10 +482,11 @@ export class Connection implements Flushable, AlarmListener {
     if (type === FrameType.METHOD) throw cannotDecode(buffer, from, to)
     if (this.state === 'closing') return
     const channel = this.channels.get(number)
-    if (channel === undefined) throw unexpectedFrame('expected method frame, got non method frame instead')
-    if (channel.state === 'closing') return
-    this.currentClass = ClassId.BASIC
-    this.currentMethod = BASIC_PUBLISH & 0xffff
+    if (channel?.state === 'closing') return
+    if (channel === undefined || channel.publisher.idle) {
+      throw unexpectedFrame('expected method frame, got non method frame instead')
+    }
+    this.handlingPublish(number, this.#resumeAt)
     channel.publisher.contentFrame(type, buffer, from, to)
   }
 
@@ -490,8 +499,13 @@ export class Connection implements Flushable, AlarmListener {
         return
       }
     }
-    if (error instanceof AmqpError || error instanceof CodecError) {
+    if (error instanceof AmqpError) {
       this.fail(error, this.currentClass, this.currentMethod)
+      return
+    }
+    if (error instanceof CodecError) {
+      // Bytes that mean nothing belong to no method. Source: RabbitMQ.
+      this.fail(error, 0, 0)
       return
     }
     // A defect of ours must not take other people's connections with it.

@@ -1,4 +1,5 @@
 import {
+  type AmqpError,
   accessRefused,
   Message,
   notFound,
@@ -32,10 +33,13 @@ import { writeContent } from './content-writer.ts'
 import { unexpectedFrame } from './errors.ts'
 import { checkExpiration } from './expiration.ts'
 
+const BODY_EXPECTED = 'expected content body, got non content body frame instead'
+
 const MANDATORY = 1
 const IMMEDIATE = 2
 
-/** A property list that is nothing but delivery-mode needs no look. */
+/** A property list that is empty, or nothing but delivery-mode, needs no look. */
+const NO_PROPERTIES_BYTES = 2
 const ONLY_DELIVERY_MODE_BYTES = 3
 
 /** Properties that say something to the broker, or that must be whole to be passed on. */
@@ -80,7 +84,8 @@ export class Publisher {
     const channelNumber = readUint16(buffer, at + 1)
     const headerSize = readUint32(buffer, next + 3)
     const bodyAt = next + 8 + headerSize
-    if (bodyAt > end || headerSize < CONTENT_HEADER_FIXED_BYTES + 2) return 0
+    const { frameMax } = this.#channel.connection
+    if (bodyAt > end || headerSize < CONTENT_HEADER_FIXED_BYTES + 2 || headerSize > frameMax) return 0
     if (
       buffer[next] !== FrameType.HEADER ||
       readUint16(buffer, next + 1) !== channelNumber ||
@@ -98,7 +103,7 @@ export class Publisher {
         buffer[bodyAt] !== FrameType.BODY ||
         readUint16(buffer, bodyAt + 1) !== channelNumber ||
         readUint32(buffer, bodyAt + 3) !== bodyLength ||
-        bodyLength > this.#channel.connection.frameMax ||
+        bodyLength > frameMax ||
         buffer[after - 1] !== FRAME_END
       ) {
         return 0
@@ -131,25 +136,20 @@ export class Publisher {
     )
   }
 
-  /** A method has come. @throws AmqpError 505 when content was due. */
-  expectMethod(): void {
-    const assembly = this.#assembly
-    if (assembly === undefined) return
-    if (!assembly.hasHeader) throw unexpectedFrame(headerExpected('non content header frame'))
-    throw unexpectedFrame('expected content body, got non content body frame instead')
+  /** What is wrong with a method that comes now, while content is under way: 505. */
+  contentExpected(): AmqpError {
+    if (this.#assembly?.hasHeader) return unexpectedFrame(BODY_EXPECTED)
+    return unexpectedFrame(headerExpected('non content header frame'))
   }
 
-  /** A header or body frame. @throws AmqpError 505 out of order, 501 malformed; 406 for a body over the limit. */
+  /** A header or body frame, while content is under way. @throws AmqpError 505 out of order, 501 malformed; 406 for a body over the limit. */
   contentFrame(type: number, buffer: Buffer, from: number, to: number): void {
-    const assembly = this.#assembly
-    if (assembly === undefined) throw unexpectedFrame('expected method frame, got non method frame instead')
+    const assembly = this.#assembly as ContentAssembly
     if (!assembly.hasHeader) {
       if (type !== FrameType.HEADER) throw unexpectedFrame(headerExpected('non content header frame'))
       this.#contentHeader(assembly, buffer, from, to)
     } else {
-      if (type !== FrameType.BODY) {
-        throw unexpectedFrame('expected content body, got non content body frame instead')
-      }
+      if (type !== FrameType.BODY) throw unexpectedFrame(BODY_EXPECTED)
       assembly.addBody(buffer, from, to)
     }
     if (!assembly.complete) return
@@ -189,9 +189,10 @@ export class Publisher {
     if (connection.amqp.settings.alarm.raised) connection.holdBackPublisher()
     const route = this.#findRoute(message)
     const flags = message.propertyFlags
+    const { propertiesLength } = message
     if (
-      flags !== 0 &&
-      (flags !== PropertyFlag.DELIVERY_MODE || message.propertiesLength !== ONLY_DELIVERY_MODE_BYTES)
+      (flags !== 0 || propertiesLength !== NO_PROPERTIES_BYTES) &&
+      (flags !== PropertyFlag.DELIVERY_MODE || propertiesLength !== ONLY_DELIVERY_MODE_BYTES)
     ) {
       message = this.#checkProperties(message, flags)
     }
