@@ -1,4 +1,4 @@
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Server, type ServerOpts, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import type { Clock, Logger, Timers } from '../base/index.ts'
 import { Carrier, type CarrierContext } from './carrier.ts'
@@ -53,21 +53,11 @@ export class Listener {
     this.tls = tls
   }
 
-  /** @throws ListenError when the port cannot be opened; Error from OpenSSL when certificate or key are no good. */
+  /** @throws ListenError when the port cannot be opened; Error when certificate or key are no good. */
   static async open(options: ListenerOptions): Promise<Listener> {
     const { host, port, tls } = options
     const socketOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS }
-    const server =
-      tls === undefined
-        ? createServer(socketOptions)
-        : createTlsServer({
-            ...socketOptions,
-            cert: tls.cert,
-            key: tls.key,
-            ...(tls.ca === undefined ? {} : { ca: tls.ca, requestCert: true, rejectUnauthorized: true }),
-            minVersion: 'TLSv1.2',
-            handshakeTimeout: options.handshakeTimeoutMs,
-          })
+    const server = tls === undefined ? createServer(socketOptions) : createSecureServer(tls, socketOptions, options)
     const sockets = accept(server, options)
     await listen(server, host, port)
     return new Listener(server, sockets, host, tls !== undefined)
@@ -98,6 +88,21 @@ export class Listener {
     this.stopAccepting()
     await this.drain(0)
     await this.#closed
+  }
+}
+
+function createSecureServer(tls: TlsOptions, socketOptions: ServerOpts, options: ListenerOptions): Server {
+  try {
+    return createTlsServer({
+      ...socketOptions,
+      cert: tls.cert,
+      key: tls.key,
+      ...(tls.ca === undefined ? {} : { ca: tls.ca, requestCert: true, rejectUnauthorized: true }),
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: options.handshakeTimeoutMs,
+    })
+  } catch (error) {
+    throw new Error(`the TLS certificate or key cannot be used: ${(error as Error).message}`, { cause: error })
   }
 }
 

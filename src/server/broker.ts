@@ -72,7 +72,7 @@ export class Broker implements AsyncDisposable {
    * @throws OptionError for an option out of its range.
    * @throws ListenError when a port cannot be opened, such as `cannot listen on 127.0.0.1:5672: the port is in use…`.
    * @throws DataDirectoryError when `dataDir` cannot be used.
-   * @throws Error from OpenSSL when certificate or key are no good.
+   * @throws Error when certificate or key are no good.
    */
   static async start(options: BrokerOptions = {}): Promise<Broker> {
     const resolved = resolveOptions(options)

@@ -1,6 +1,8 @@
 export { Broker, type ConnectionView, type StopOptions } from './broker.ts'
 export { DataDirectoryError } from './data-directory.ts'
 export type { BindingOptions, ExchangeOptions, QueueOptions } from './declaring.ts'
+export { type DeferredLine, DeferredLogger, type LineWriter } from './logging/deferred-logger.ts'
+export { createWinstonLogger, type LogFormat, type WinstonLoggerOptions } from './logging/winston-logger.ts'
 export { type MessageProperties, MessageSnapshot } from './message-snapshot.ts'
 export {
   type BrokerOptions,

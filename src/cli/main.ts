@@ -1,0 +1,78 @@
+import { Command, CommanderError } from 'commander'
+import { ExitCode, UsageError } from './errors.ts'
+
+interface Subcommand {
+  readonly name: string
+  readonly summary: string
+  /** Loads what only this subcommand needs; `start` should not wait for `ping`, nor a health check for the broker. */
+  readonly load: () => Promise<Command>
+}
+
+const SUBCOMMANDS: readonly Subcommand[] = [
+  {
+    name: 'start',
+    summary: 'run the broker',
+    load: async () => (await import('./start/command.ts')).startCommand(),
+  },
+  {
+    name: 'ping',
+    summary: 'ask a running broker whether it answers',
+    load: async () => (await import('./ping.ts')).pingCommand(),
+  },
+  {
+    name: 'version',
+    summary: 'print the version',
+    load: async () => (await import('./version.ts')).versionCommand(),
+  },
+]
+
+/** Runs the program `leveret`. @param args without the names of the program and its interpreter. */
+export async function main(args: readonly string[]): Promise<void> {
+  try {
+    await run(args)
+  } catch (error) {
+    process.exitCode = report(error)
+  }
+}
+
+async function run(args: readonly string[]): Promise<void> {
+  const [first] = args
+  const words = first === '--version' || first === '-V' ? ['version'] : [...args]
+  const program = new Command('leveret')
+    .description('A message broker that speaks AMQP 0-9-1 as RabbitMQ does.')
+    .usage('<command> [options]')
+    .option('-V, --version', 'print the version')
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+  // `leveret help start` shows what start takes.
+  const wanted = words[0] === 'help' ? words[1] : words[0]
+  for (const { name, summary, load } of SUBCOMMANDS) {
+    const command = name === wanted ? await load() : new Command(name)
+    program.addCommand(command.summary(summary).copyInheritedSettings(program))
+  }
+  if (words.length === 0) {
+    program.outputHelp()
+    process.exitCode = ExitCode.USAGE
+    return
+  }
+  await program.parseAsync(words, { from: 'user' })
+}
+
+/** Says in one line what went wrong. @returns the exit code that goes with it. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return ExitCode.OK
+    complain(`${error.message.replace(/^error: /, '')}; see leveret --help`)
+    return ExitCode.USAGE
+  }
+  if (error instanceof UsageError) {
+    complain(error.message)
+    return ExitCode.USAGE
+  }
+  complain(error instanceof Error ? error.message : String(error))
+  return ExitCode.FAILED
+}
+
+function complain(message: string): void {
+  process.stderr.write(`leveret: ${message.trim().replaceAll('\n', ' ')}\n`)
+}

@@ -1,0 +1,66 @@
+import { Broker, createWinstonLogger, DeferredLogger, packageVersion } from '../../server/index.ts'
+import { ExitCode } from '../errors.ts'
+import { brokerOptions } from './broker-options.ts'
+import { dieOnDefects } from './defects.ts'
+import type { StartSettings } from './settings.ts'
+
+/** Clients have this long to answer their close; container engines send SIGKILL ten seconds after SIGTERM. */
+const STOP_TIMEOUT_MS = 5000
+
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const
+
+/** Runs the broker in this process until a signal stops it. */
+export async function start(settings: StartSettings): Promise<void> {
+  dieOnDefects(settings.logLevel === 'debug')
+  const log = new DeferredLogger(settings.logLevel === 'debug')
+  const starting = Broker.start(brokerOptions(settings, log))
+  stopOnSignals(starting, log)
+  const broker = await starting
+  warnOfOpenDoors(settings, log)
+  log.info('Server startup complete', {
+    amqp: address(broker.host, broker.port),
+    amqps: broker.tlsPort === undefined ? undefined : address(broker.host, broker.tlsPort),
+    version: packageVersion(),
+    pid: process.pid,
+  })
+  log.attach(await createWinstonLogger({ level: settings.logLevel, format: settings.logFormat }))
+}
+
+function stopOnSignals(starting: Promise<Broker>, log: DeferredLogger): void {
+  let stopping = false
+  const stop = async (signal: NodeJS.Signals): Promise<void> => {
+    const broker = await starting
+    log.info('stopping', { signal, connections: broker.connections.length })
+    await broker.stop({ timeoutMs: STOP_TIMEOUT_MS })
+    log.info('stopped')
+    // Nothing is left to do, so the process ends by itself; this is for what nobody has thought of.
+    setTimeout(() => process.exit(ExitCode.OK), 1000).unref()
+  }
+  for (const signal of SIGNALS) {
+    process.on(signal, () => {
+      // As if there were no handler: 128 and the signal's number.
+      if (stopping) process.exit(signal === 'SIGINT' ? 130 : 143)
+      stopping = true
+      // A start that fails reports that itself.
+      starting.then(
+        () => stop(signal),
+        () => undefined,
+      )
+    })
+  }
+}
+
+/** The well-known password is harmless only as long as strangers cannot use it. */
+function warnOfOpenDoors(settings: StartSettings, log: DeferredLogger): void {
+  const { bind, defaultUser, defaultPass, loopbackUsers } = settings
+  const wellKnown = defaultUser === 'guest' && defaultPass === 'guest'
+  const fenced = loopbackUsers !== 'none' && loopbackUsers.includes(defaultUser)
+  const local = bind === 'localhost' || bind === '::1' || bind.startsWith('127.')
+  if (wellKnown && !fenced && !local) {
+    log.warn('guest may log in from other hosts with its well-known password; set --default-user and --default-pass')
+  }
+}
+
+function address(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
