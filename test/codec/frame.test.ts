@@ -80,6 +80,12 @@ test('a frame above the limit and an unknown type are refused from the header al
     instanceOf: CodecError,
     message: 'FRAME_ERROR - type 1, all octets = <<>>: {frame_too_large,9000,8184}',
   })
+  const limit = new FrameParser(8192)
+  limit.push(Buffer.of(1, 0, 1, 0, 0, 0x1f, 0xf8))
+  t.is(limit.next(), undefined)
+  const above = new FrameParser(8192)
+  above.push(Buffer.of(1, 0, 1, 0, 0, 0x1f, 0xf9))
+  t.throws(() => above.next(), { message: /{frame_too_large,8185,8184}$/ })
   const unknown = new FrameParser()
   unknown.push(Buffer.of(7, 0, 1, 0, 0, 0, 0))
   t.throws(() => unknown.next(), {

@@ -44,7 +44,7 @@ test('arguments cut short at any byte, or with a byte too many, are not decoded'
     if (!decoder.decode(frame, 11, end)) throw new Error('the whole cannot be decoded')
     for (let to = 11; to < end; to++) {
       // Whether something follows in the buffer or not.
-      if (decoder.decode(frame, 11, to)) throw new Error(`decoded with ${end - to} bytes missing`)
+      if (decoder.decode(guarded(frame, 11, to), 11, to)) throw new Error(`decoded with ${end - to} bytes missing`)
       if (decoder.decode(frame.subarray(0, to), 11, to)) throw new Error(`decoded a cut buffer at ${to}`)
     }
     if (decoder.decode(frame, 11, end + 1)) throw new Error('decoded with a byte too many')
@@ -119,6 +119,22 @@ test('tables whose lengths lie are refused', (t) => {
     t.is(findHeader(buffer, 0, Buffer.from('b')), -1, lie)
   }
   t.throws(() => readTable(Buffer.alloc(8), 20), { instanceOf: CodecError })
+})
+
+test('a table cut at any byte, with a length that says so, is read or refused without looking further', (t) => {
+  const property = fc.property(table, (value) => {
+    const whole = encodeTable(value)
+    for (let to = 4; to <= whole.length; to++) {
+      whole.writeUInt32BE(to - 4, 0)
+      const guard = guarded(whole, 0, to)
+      const read = onlyCodecErrors(() => readTable(whole, 0))
+      same(isTable(guard, 0, to), read !== undefined)
+      same(findHeader(guard, 0, Buffer.from('no such name')), -1)
+      // A cut between two entries leaves a table of the first ones.
+      if (read) same(read.entries, value.entries.slice(0, read.size))
+    }
+  })
+  t.notThrows(() => fc.assert(property, { numRuns: 150 }))
 })
 
 test('the empty table, empty names and empty values are no lies', (t) => {

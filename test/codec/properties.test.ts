@@ -89,6 +89,10 @@ test('a list that is too short or too long is not valid, and reading beyond it t
   }
   t.true(view(list).valid())
   t.false(view(Buffer.concat([list, Buffer.alloc(1)])).valid())
+  // Nor is a list that would reach past its buffer.
+  const beyond = new PropertyView().attach(encodeProperties({ priority: 5 }).subarray(0, 2), 0, 3)
+  t.false(beyond.valid())
+  t.throws(() => beyond.priority, { instanceOf: CodecError })
   // What comes before the end is still there.
   t.is(new PropertyView().attach(list, 0, list.length - 1).priority, 5)
 })

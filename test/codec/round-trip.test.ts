@@ -54,6 +54,20 @@ test('a text is accepted where the protocol has a longstr', (t) => {
   t.deepEqual(decode(method, frame.subarray(7, -1)).mechanisms, Buffer.from('PLAIN ä'))
 })
 
+test('arguments above 64 KiB survive', (t) => {
+  const large = new Table([['a', { type: 'S', value: Buffer.alloc(70_000, 1) }]])
+  for (const method of methods) {
+    const values: Fields = {}
+    for (const { name, type } of method.args) {
+      if (type === 'table') values[camel(name)] = large
+      if (type === 'longstr') values[camel(name)] = Buffer.alloc(70_000, 2)
+    }
+    const frame = method.encode(1, values)
+    same(decode(method, frame.subarray(7, -1)), expected(method, values))
+    t.is(frame.readUInt32BE(3), frame.length - 8)
+  }
+})
+
 test('every table survives encode and decode, and its bytes survive decode and encode', (t) => {
   const seen = new Set<string>()
   const property = fc.property(table, fc.nat(20), (value, at) => {

@@ -51,6 +51,11 @@ const utf8 = {
   },
 }
 
+test('only the bytes that are not UTF-8 are set apart', (t) => {
+  const bytes = Buffer.concat([Buffer.from('aä€🐇'), Buffer.of(0xff), Buffer.from('🐇'), Buffer.of(0xf0, 0x9f, 0x90)])
+  t.is(readText(bytes, 0, bytes.length), 'aä€🐇\udcff🐇\udcf0\udc9f\udc90')
+})
+
 test('text that is UTF-8 is just that text', (t) => {
   const property = fc.property(fc.string({ unit: 'binary' }), (text) => {
     const bytes = Buffer.from(text)
