@@ -104,7 +104,7 @@ export class Channel {
   release(): void {
     this.connection.timers.cancel(this.#ackTimer)
     this.#ackTimer = undefined
-    this.transaction?.rollback(this)
+    this.transaction?.close(this)
     this.requeueAll()
     this.confirms?.close()
     this.directReply?.cancel()

@@ -33,6 +33,7 @@ export class Confirms implements Settling, JournalWaiter {
   #positionsHead = 0
   /** Sequence numbers to be refused, ascending. */
   #rejected: number[] = []
+  #closed = false
 
   constructor(connection: Connection, channel: number) {
     this.#connection = connection
@@ -63,11 +64,13 @@ export class Confirms implements Settling, JournalWaiter {
 
   /** The channel has gone: nobody is left to tell. */
   close(): void {
+    this.#closed = true
     this.#connection.journal.removeWaiter(this)
   }
 
   /** End of a turn: says what can be said. */
   settle(): void {
+    if (this.#closed) return
     if (this.#positions.length > 0) this.#advance(this.#connection.journal.completed)
     while (this.#rejected.length > 0) {
       const sequence = this.#rejected[0] as number

@@ -6,7 +6,7 @@ import {
   type Route,
   type VirtualHost,
 } from '../broker/index.ts'
-import type { JournalWaiter, Position } from '../store/index.ts'
+import type { Journal, JournalWaiter, Position } from '../store/index.ts'
 import type { Channel } from './channel.ts'
 import type { AmqpConsumer } from './consumer.ts'
 import { returnMessage } from './publisher.ts'
@@ -28,13 +28,25 @@ interface PendingSettlement {
   readonly settlement: Settlement
 }
 
+interface PendingCommit {
+  readonly position: Position
+  readonly committed: () => void
+}
+
 /**
  * What a channel has published and settled since its last commit or rollback. Messages are routed when they are
  * published and enqueued at commit; settlements are checked at once and take effect at commit. Source: RabbitMQ.
  */
-export class Transaction {
+export class Transaction implements JournalWaiter {
+  readonly #journal: Journal
   #publishes: PendingPublish[] = []
   #settlements: PendingSettlement[] = []
+  /** Commits that wait for the journal, in order. */
+  #commits: PendingCommit[] = []
+
+  constructor(journal: Journal) {
+    this.#journal = journal
+  }
 
   publish(vhost: VirtualHost, route: Route, message: Message, mandatory: boolean): void {
     const kept = message.owned ? message.copyView() : message.copy()
@@ -76,7 +88,7 @@ export class Transaction {
     }
     if (settlements.length > 0 && channel.globalPrefetch !== 0) channel.wakeConsumers()
     if (rejected) throw preconditionFailed('partial tx completion')
-    whenCompleted(channel, position, committed)
+    this.#whenCompleted(position, committed)
   }
 
   /** Forgets the publishes; what was settled waits for its settlement again, without being delivered again. */
@@ -87,21 +99,28 @@ export class Transaction {
     this.#settlements = []
     channel.unacked.restore(settlements)
   }
-}
+  journalCompleted(): void {
+    const { completed } = this.#journal
+    for (let first = this.#commits[0]; first !== undefined && first.position <= completed; first = this.#commits[0]) {
+      this.#commits.shift()
+      first.committed()
+    }
+    if (this.#commits.length === 0) this.#journal.removeWaiter(this)
+  }
 
-function whenCompleted(channel: Channel, position: Position, callback: () => void): void {
-  const { journal, turn } = channel.connection
-  if (position <= journal.completed) {
-    callback()
-    return
+  /** The channel has gone: nobody is left to tell. */
+  close(channel: Channel): void {
+    this.rollback(channel)
+    this.#commits = []
+    this.#journal.removeWaiter(this)
   }
-  const waiter: JournalWaiter = {
-    journalCompleted() {
-      if (position > journal.completed) return
-      journal.removeWaiter(waiter)
-      if (channel.state === 'open') callback()
-    },
+
+  #whenCompleted(position: Position, committed: () => void): void {
+    if (this.#commits.length === 0 && position <= this.#journal.completed) {
+      committed()
+      return
+    }
+    if (this.#commits.length === 0) this.#journal.addWaiter(this)
+    this.#commits.push({ position, committed })
   }
-  journal.addWaiter(waiter)
-  turn.schedule()
 }

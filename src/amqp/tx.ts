@@ -17,7 +17,7 @@ export function confirmSelect(channel: Channel, method: ConfirmSelect): void {
 
 export function txSelect(channel: Channel): void {
   if (channel.confirms !== undefined) throw preconditionFailed('cannot switch from confirm to tx mode')
-  channel.transaction ??= new Transaction()
+  channel.transaction ??= new Transaction(channel.connection.journal)
   channel.send(encodeTxSelectOk(channel.number, {}))
 }
 
