@@ -16,7 +16,7 @@ export function urlBroker(url) {
 }
 
 function describe(host, port, stop) {
-  return { host, port, url: `amqp://guest:guest@${host}:${port}/`, stop }
+  return { host, port, url: `amqp://guest:guest@${host}:${port}/%2f`, stop }
 }
 
 /** Starts `leveret start` on a free port with an empty data directory; `stop` tells what went wrong with it, if anything. */

@@ -23,7 +23,7 @@ export class Droppable {
     await new Promise((resolve) => way.proxy.listen(0, '127.0.0.1', resolve))
     await new Promise((resolve) => way.control.listen(0, 'localhost', resolve))
     way.port = way.proxy.address().port
-    way.url = `amqp://guest:guest@127.0.0.1:${way.port}/`
+    way.url = `amqp://guest:guest@127.0.0.1:${way.port}/%2f`
     way.controlPort = way.control.address().port
     way.controlUrl = `http://localhost:${way.controlPort}/api/connections`
     return way

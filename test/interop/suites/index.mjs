@@ -1,4 +1,7 @@
+import { go } from './go.mjs'
+import { java } from './java.mjs'
 import { javascript } from './javascript.mjs'
 import { python } from './python.mjs'
+import { rust } from './rust.mjs'
 
-export const suites = [...javascript, ...python]
+export const suites = [...javascript, ...python, ...go, ...rust, ...java]

@@ -12,7 +12,9 @@ export async function pythonEnvironment() {
   const dir = await cached('venv', [requirements], async (target) => {
     const venv = await command('python3', ['-m', 'venv', target])
     if (venv.code !== 0) throw new CannotInstall(`python3 -m venv failed: ${venv.output}`)
-    const pip = await command(join(target, 'bin/pip'), ['install', '--quiet', '-r', requirements], { limitSeconds: 400 })
+    const pip = await command(join(target, 'bin/pip'), ['install', '--quiet', '-r', requirements], {
+      limitSeconds: 400,
+    })
     if (pip.code !== 0) throw new CannotInstall(`pip install failed: ${pip.output}`)
   })
   return join(dir, 'bin')
@@ -20,7 +22,12 @@ export async function pythonEnvironment() {
 
 function suite(name, file, about, limitSeconds = 60) {
   const run = (bin, target) =>
-    runProgram(join(bin, 'python'), [file], { cwd: source, env: { PYTHONDONTWRITEBYTECODE: '1' }, limitSeconds }, target)
+    runProgram(
+      join(bin, 'python'),
+      [file],
+      { cwd: source, env: { PYTHONDONTWRITEBYTECODE: '1' }, limitSeconds },
+      target,
+    )
   return { name, about, install: pythonEnvironment, run }
 }
 
