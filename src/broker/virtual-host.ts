@@ -482,11 +482,12 @@ export class VirtualHost implements EntityHost {
   #enqueue(queues: readonly Queue[], durable: boolean, message: Message, result: PublishResult): void {
     if (queues.length === 0) return
     result.routed = true
+    // Journalled first: what a queue says of the message (delivered without ack, dropped) follows it.
+    if (durable && (message.isPersistent(this.#view) || queues.some(isQuorum))) {
+      result.position = this.context.journal.append(this.#record.of(message, queues))
+    }
     for (let i = 0; i < queues.length; i++) {
       if ((queues[i] as Queue).publish(message) === PublishOutcome.REJECTED) result.rejected = true
-    }
-    if (durable && message.isPersistent(this.#view)) {
-      result.position = this.context.journal.append(this.#record.of(message, queues))
     }
   }
 
@@ -516,4 +517,9 @@ export class VirtualHost implements EntityHost {
 
 function isBuiltIn(name: string): boolean {
   return name.startsWith('amq.') || name === ''
+}
+
+/** Quorum queues keep every message, whatever its delivery-mode says. */
+function isQuorum(queue: Queue): boolean {
+  return queue.type === 'quorum'
 }

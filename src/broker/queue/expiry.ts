@@ -2,6 +2,8 @@ import { PropertyFlag, type PropertyView } from '../../codec/index.ts'
 import type { Message } from '../message.ts'
 
 const NEVER = Number.POSITIVE_INFINITY
+const PLUS = 0x2b
+
 const DIGITS_MAX = 15
 
 /**
@@ -24,7 +26,9 @@ function expirationOf(message: Message, view: PropertyView): number {
   const length = buffer[at] as number
   if (length === 0 || length > DIGITS_MAX) return NEVER
   let ms = 0
-  for (let index = at + 1; index <= at + length; index++) {
+  // Erlang reads a plus sign as part of the number.
+  const digitsAt = buffer[at + 1] === PLUS ? at + 2 : at + 1
+  for (let index = digitsAt; index <= at + length; index++) {
     const digit = (buffer[index] as number) - 0x30
     if (digit < 0 || digit > 9) return NEVER
     ms = ms * 10 + digit
