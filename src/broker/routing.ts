@@ -98,5 +98,6 @@ export function withProperties(message: Message, properties: Buffer): Message {
   changed.bodyAt = addressLength + properties.length
   changed.bodyLength = message.bodyLength
   changed.owned = true
+  changed.marks = message.marks
   return changed
 }

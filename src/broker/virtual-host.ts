@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { PropertyFlag, PropertyView, Table } from '../codec/index.ts'
 import type { Position } from '../store/index.ts'
-import { deadLetterMessage, isDeathCycle } from './dead-letter.ts'
+import { deadLetterMessage, isDeathCycle, routingKeysOf } from './dead-letter.ts'
 import { accessRefused, entity, notFound, preconditionFailed, resourceLocked } from './errors.ts'
 import {
   type Binding,
@@ -332,8 +332,7 @@ export class VirtualHost implements EntityHost {
       routingKey: queue.deadLetterRoutingKey,
       now: this.context.clock.now,
     })
-    const keys = [letter.routingKey]
-    if (queue.deadLetterRoutingKey === undefined) keys.push(...(senderSelection(message, this.#view)?.keys ?? []))
+    const keys = routingKeysOf(letter, this.#view)
     this.#letters.push({ exchange, message: letter, keys, reason })
     // A letter may overflow a queue whose own letter follows: taken in turn instead of one inside the other, a chain of
     // thousands of queues needs no stack, and letters keep their order.

@@ -73,7 +73,7 @@ export class DelayedMessages {
     this.#push({
       at: this.#exchange.host.context.clock.now + delayMs,
       order: this.#orders++,
-      message: Message.of(message.exchange, message.routingKey, properties, body),
+      message: Message.of(message.exchange, message.routingKey, properties, body, message.marks),
     })
     this.#arm()
     return true
