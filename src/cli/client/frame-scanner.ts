@@ -1,4 +1,11 @@
-import { FRAME_END, FRAME_HEADER_BYTES, FRAME_OVERHEAD_BYTES, FrameType, readUint16, readUint32 } from '../../codec/index.ts'
+import {
+  FRAME_END,
+  FRAME_HEADER_BYTES,
+  FRAME_OVERHEAD_BYTES,
+  FrameType,
+  readUint16,
+  readUint32,
+} from '../../codec/index.ts'
 import { ClientError } from './client-error.ts'
 
 /** What a scanner hands its frames to. The payload is `from` to `to` (exclusive), good until the call returns. */
@@ -82,6 +89,8 @@ export class FrameScanner {
 function tooLarge(type: number, bytes: number): ClientError {
   const known = type === FrameType.METHOD || type === FrameType.HEADER || type === FrameType.BODY
   return new ClientError(
-    known ? `the broker sent a frame of ${bytes} bytes, above frame-max` : 'what listens there does not speak AMQP 0-9-1',
+    known
+      ? `the broker sent a frame of ${bytes} bytes, above frame-max`
+      : 'what listens there does not speak AMQP 0-9-1',
   )
 }

@@ -19,7 +19,8 @@ export class Histogram {
   /** Adds a duration; one below zero (a clock that stepped back) counts as zero. */
   record(ms: number): void {
     const value = Math.max(0, Math.round(ms * 1e6))
-    this.#buckets[bucketOf(value)]!++
+    const bucket = bucketOf(value)
+    this.#buckets[bucket] = (this.#buckets[bucket] as number) + 1
     this.count++
     this.#sumMs += ms
     if (ms > this.#maxMs) this.#maxMs = ms
