@@ -1,6 +1,9 @@
 import test from 'ava'
 import { type Death, deadLetterMessage, isDeathCycle, routingKeysOf } from '../../src/broker/dead-letter.ts'
+import { createExchangeTypes } from '../../src/broker/exchange/index.ts'
+import type { Queue, Route } from '../../src/broker/index.ts'
 import { Message, MessageMark } from '../../src/broker/message.ts'
+import { VirtualHost } from '../../src/broker/virtual-host.ts'
 import {
   encodeProperties,
   type FieldValue,
@@ -10,7 +13,7 @@ import {
   type Table,
   toObject,
 } from '../../src/codec/index.ts'
-import { inChunk } from './queue/fakes.ts'
+import { FakeHost, get, inChunk } from './queue/fakes.ts'
 
 const NOW = 1_770_000_000_900
 
@@ -188,4 +191,104 @@ test('strange values where the history should be are no history', (t) => {
     t.is(deathsOf(letter).length, 1)
     t.false(isDeathCycle(message, 'q'))
   }
+})
+
+/** A vhost whose time the test owns. */
+class Stage {
+  readonly host = new FakeHost()
+  readonly vhost = new VirtualHost('/', this.host.context, createExchangeTypes())
+
+  declare(name: string, args: Record<string, unknown> = {}): Queue {
+    const options = { durable: false, exclusive: false, autoDelete: false, serverNamed: false }
+    return this.vhost.declareQueue({ name, ...options, arguments: fromObject(args) }, undefined)
+  }
+
+  publish(routingKey: string, body: string, properties: Properties = {}): void {
+    const message = inChunk(body, properties, '', routingKey)
+    const { exchangeAt } = message
+    const route = this.vhost.findRoute(message.buffer, exchangeAt, exchangeAt + message.addressLength)
+    this.vhost.publish(route as Route, message)
+  }
+}
+
+test('a retry through a waiting queue goes round as often as it is rejected, and is counted', (t) => {
+  const stage = new Stage()
+  const work = stage.declare('work', { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'wait' })
+  stage.declare('wait', {
+    'x-dead-letter-exchange': '',
+    'x-dead-letter-routing-key': 'work',
+    'x-message-ttl': 1000,
+  })
+  stage.publish('work', 'job')
+  for (let round = 1; round <= 5; round++) {
+    work.reject(get(work)?.place as number)
+    t.is(work.messageCount, 0)
+    stage.host.advance(1000)
+    const [message] = work.peek(1)
+    t.deepEqual(
+      deathsOf(message as Message).map(({ queue, reason, count }) => [queue, reason, count]),
+      [
+        ['wait', 'expired', round],
+        ['work', 'rejected', round],
+      ],
+    )
+  }
+})
+
+test('a message that only expires round and round is dropped', (t) => {
+  const stage = new Stage()
+  const circle = { 'x-dead-letter-exchange': '', 'x-message-ttl': 1000 }
+  const a = stage.declare('a', { ...circle, 'x-dead-letter-routing-key': 'b' })
+  const b = stage.declare('b', { ...circle, 'x-dead-letter-routing-key': 'a' })
+  stage.publish('a', 'lost')
+  stage.host.advance(1000)
+  t.deepEqual([a.messageCount, b.messageCount], [0, 1])
+  stage.host.advance(1000)
+  t.deepEqual([a.messageCount, b.messageCount], [0, 0])
+})
+
+test('dead letters that keep their key go to the queues of CC too', (t) => {
+  const stage = new Stage()
+  const source = stage.declare('source', { 'x-dead-letter-exchange': 'dlx' })
+  const copies = stage.declare('copies')
+  stage.vhost.declareExchange({
+    name: 'dlx',
+    type: 'direct',
+    durable: false,
+    autoDelete: false,
+    internal: false,
+    arguments: fromObject({}),
+  })
+  stage.vhost.bind(stage.vhost.exchange('dlx'), copies, 'copy', fromObject({}))
+  stage.publish('source', 'a', { headers: fromObject({ CC: ['copy'] }) })
+  source.reject(get(source)?.place as number)
+  t.is(copies.messageCount, 1)
+  t.is(copies.peek(1)[0]?.exchange, 'dlx')
+})
+
+test('a missing dead-letter exchange drops the message', (t) => {
+  const stage = new Stage()
+  const source = stage.declare('source', { 'x-dead-letter-exchange': 'nowhere' })
+  stage.publish('source', 'a')
+  t.notThrows(() => source.reject(get(source)?.place as number))
+  t.is(source.unackedCount, 0)
+})
+
+test('a message falls through a chain of full queues to the last, and tells of each', (t) => {
+  const stage = new Stage()
+  for (let i = 0; i < 100; i++) {
+    stage.declare(`q${i}`, {
+      'x-max-length': 0,
+      'x-dead-letter-exchange': '',
+      'x-dead-letter-routing-key': `q${i + 1}`,
+    })
+  }
+  const last = stage.declare('q100')
+  stage.publish('q0', 'a')
+  const [message] = last.peek(1)
+  t.is(message?.body.toString(), 'a')
+  t.deepEqual(
+    deathsOf(message as Message).map(({ queue }) => queue),
+    Array.from({ length: 100 }, (_, i) => `q${99 - i}`),
+  )
 })
