@@ -44,8 +44,8 @@ import { publish, startOk } from './harness.ts'
  * A session with every method a client may send, publishes of every size, errors on channels, in steps. All names are
  * the client's, so every run of it gives the same answers.
  */
-export function recordedSession(frameMax: number): Buffer[][] {
-  const big = Buffer.alloc(300_000, 'big ')
+export function recordedSession(frameMax: number, bigBytes = 300_000): Buffer[][] {
+  const big = Buffer.alloc(bigBytes, 'big ')
   const say = (channel: number, exchange: string, routingKey: string, body: string | Buffer = '', more = {}) =>
     publish(channel, { exchange, routingKey, body, frameMax, ...more })
   return [
