@@ -1,0 +1,261 @@
+#!/usr/bin/env node
+/**
+ * Checks the image where no container engine is: follows the Dockerfile's own steps in a clean directory, with this
+ * machine's Node in place of the base image, then runs the result as the image would be run: its ENV, its CMD, its
+ * HEALTHCHECK, its user, a message through it, SIGTERM. Needs npm's registry, as building the image does.
+ */
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { environmentOf, execForm, flagsAndWords, parseDockerfile } from './dockerfile.mjs'
+
+const CONTEXT = resolve(dirname(fileURLToPath(import.meta.url)), '..')
+const workspace = mkdtempSync(join(tmpdir(), 'leveret-image-'))
+chmodSync(workspace, 0o755)
+const isRoot = process.getuid?.() === 0
+const tally = { PASS: 0, FAIL: 0, SKIP: 0 }
+
+function report(outcome, what, detail = '') {
+  tally[outcome]++
+  console.log(`${outcome} image: ${what}${detail === '' ? '' : ` (${detail})`}`)
+}
+
+/** One stage of the image while it is being made: a directory stands for its root. */
+class Stage {
+  constructor(name) {
+    this.root = join(workspace, name)
+    this.workdir = '/'
+    this.environment = {}
+    this.exposed = []
+    this.volumes = []
+    mkdirSync(this.root)
+  }
+
+  path(path) {
+    return join(this.root, resolve(this.workdir, path))
+  }
+
+  /** Leads the absolute paths in a text below this stage's root. */
+  below(text) {
+    return text.replace(/(^|[\s"'=:])(\/(?!dev\/)[^\s"':;&|]+)/g, (_, before, path) => `${before}${this.root}${path}`)
+  }
+
+  get processEnvironment() {
+    const own = Object.fromEntries(Object.entries(this.environment).map(([name, value]) => [name, this.below(value)]))
+    const { HOME, LANG, PATH } = process.env
+    const npm = Object.entries(process.env).filter(([name]) => /^npm_config_|_proxy$|^NODE_EXTRA_CA_CERTS$/i.test(name))
+    return { HOME, LANG, ...Object.fromEntries(npm), PATH: `${join(this.root, 'usr/local/bin')}:${PATH}`, ...own }
+  }
+}
+
+function runStep(stage, stages, { instruction, value, line }) {
+  switch (instruction) {
+    case 'WORKDIR':
+      stage.workdir = resolve(stage.workdir, value)
+      mkdirSync(stage.path('.'), { recursive: true })
+      return
+    case 'COPY': {
+      const { flags, words } = flagsAndWords(value)
+      const to = words.pop()
+      for (const from of words)
+        copy(flags.from === undefined ? join(CONTEXT, from) : stages.get(flags.from).path(from), stage, to)
+      return
+    }
+    case 'RUN':
+      runCommand(stage, value, line)
+      return
+    case 'ENV':
+      Object.assign(stage.environment, environmentOf(value))
+      return
+    case 'USER':
+      stage.user = value.split(':').map(Number)
+      return
+    case 'VOLUME':
+      stage.volumes.push(value)
+      return
+    case 'EXPOSE':
+      stage.exposed.push(Number(value))
+      return
+    case 'STOPSIGNAL':
+      stage.stopSignal = value
+      return
+    case 'HEALTHCHECK':
+      stage.healthcheck = execForm(value.slice(value.indexOf('CMD') + 3))
+      return
+    case 'CMD':
+      stage.command = execForm(value)
+      return
+    default:
+      throw new Error(`line ${line}: this check does not know ${instruction}`)
+  }
+}
+
+/** As COPY does: a directory's content, or a file into a directory that ends with a slash. */
+function copy(from, stage, to) {
+  const target =
+    to.endsWith('/') && !statSync(from).isDirectory() ? join(stage.path(to), basename(from)) : stage.path(to)
+  cpSync(from, target, { recursive: true, verbatimSymlinks: true })
+}
+
+function runCommand(stage, value, line) {
+  const command = stage.below(isRoot ? value : value.replace(/&&\s*chown [^&]*/g, ''))
+  const { status, stdout, stderr } = spawnSync('sh', ['-ec', command], {
+    cwd: stage.path('.'),
+    env: stage.processEnvironment,
+    encoding: 'utf8',
+  })
+  if (status !== 0) throw new Error(`line ${line}: RUN ${value} ended with ${status}:\n${stdout}${stderr}`)
+}
+
+function build() {
+  const stages = new Map()
+  let last
+  for (const [index, { name = String(index), base, steps }] of parseDockerfile(
+    readFileSync(join(CONTEXT, 'docker/Dockerfile'), 'utf8'),
+  ).entries()) {
+    console.log(`stage ${name}: Node ${process.version} of this machine stands for ${base}`)
+    last = new Stage(name)
+    stages.set(name, last)
+    for (const step of steps) {
+      console.log(`  ${step.instruction} ${step.value.replaceAll(/\s+/g, ' ')}`)
+      runStep(last, stages, step)
+    }
+  }
+  return last
+}
+
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address()
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** The image's own user where this process may become it and that user could run Node. */
+function userOf(image) {
+  const [uid, gid] = image.user
+  const readable = (() => {
+    try {
+      accessSync(process.execPath, constants.X_OK)
+      return (statSync(dirname(process.execPath)).mode & 0o001) !== 0
+    } catch {
+      return false
+    }
+  })()
+  return isRoot && readable ? { uid, gid } : undefined
+}
+
+async function runImage(image) {
+  const port = await freePort()
+  // The one thing that is not the image's: its port, which may be taken here.
+  const env = { ...image.processEnvironment, LEVERET_PORT: String(port) }
+  const user = userOf(image)
+  if (user === undefined) report('SKIP', 'runs as its own user', 'this process may not become another')
+  const options = { cwd: image.path('.'), env, ...user }
+  const [command, ...args] = image.command
+  const broker = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+  const exited = once(broker, 'exit')
+  let output = ''
+  for (const stream of [broker.stdout, broker.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text))
+  try {
+    await until(() => output.includes('Server startup complete') || broker.exitCode !== null, 20_000)
+    check('starts with its own ENV and CMD', output.includes('Server startup complete'), output.trim())
+    checkProcess(broker.pid, user)
+    const [healthcheck, ...words] = image.healthcheck
+    const health = spawnSync(healthcheck, words, { ...options, encoding: 'utf8' })
+    check('answers its HEALTHCHECK', health.status === 0, (health.stdout + health.stderr).trim())
+    await checkMessage(port)
+    broker.kill(image.stopSignal)
+    const killer = setTimeout(() => broker.kill('SIGKILL'), 10_000)
+    const [code] = await exited
+    clearTimeout(killer)
+    check('ends with 0 on its STOPSIGNAL', code === 0, `${image.stopSignal}, exit code ${code}`)
+    const after = spawnSync(healthcheck, words, { ...options, encoding: 'utf8' })
+    check('fails its HEALTHCHECK once it has ended', after.status === 1, after.stderr.trim())
+  } finally {
+    if (broker.exitCode === null) broker.kill('SIGKILL')
+  }
+}
+
+function checkProcess(pid, user) {
+  if (!existsSync(`/proc/${pid}/exe`)) {
+    report('SKIP', 'the process started is Node itself', 'no /proc here')
+    return
+  }
+  check(
+    'the process started is Node itself, with no shell around it',
+    /node/.test(basename(readlinkSync(`/proc/${pid}/exe`))),
+  )
+  if (user === undefined) return
+  const [uid] = /^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')).slice(1)
+  check('it does not run as root', uid === String(user.uid), `uid ${uid}`)
+}
+
+async function checkMessage(port) {
+  let amqplib
+  try {
+    amqplib = (await import('amqplib')).default
+  } catch {
+    report('SKIP', 'takes and gives a message', 'amqplib is not installed')
+    return
+  }
+  const connection = await amqplib.connect(`amqp://127.0.0.1:${port}`)
+  const channel = await connection.createConfirmChannel()
+  await channel.assertQueue('check', { durable: true })
+  channel.sendToQueue('check', Buffer.from('hello'), { persistent: true })
+  await channel.waitForConfirms()
+  const message = await channel.get('check', { noAck: true })
+  await connection.close()
+  check('takes and gives a message', message !== false && message.content.toString() === 'hello')
+}
+
+function checkImage(image) {
+  const { environment, user, exposed, volumes } = image
+  check('its user is a number and not root', user !== undefined && user[0] > 0)
+  check('it exposes the port for AMQP and nothing that nobody listens on', exposed.join() === '5672')
+  check('it has one volume, where the data goes', volumes.join() === environment.LEVERET_DATA_DIR)
+  check('the broker listens on all addresses', environment.LEVERET_BIND === '0.0.0.0')
+  const development = ['typescript', 'ava', '@biomejs/biome'].filter((name) => existsSync(image.path(`node_modules/${name}`)))
+  check('it holds no development dependencies', development.length === 0, development.join())
+}
+
+function check(what, holds, detail = '') {
+  report(holds ? 'PASS' : 'FAIL', what, detail)
+}
+
+async function until(condition, timeoutMs) {
+  for (const deadline = Date.now() + timeoutMs; !condition() && Date.now() < deadline; ) {
+    await new Promise((wake) => setTimeout(wake, 10))
+  }
+}
+
+try {
+  const image = build()
+  report('PASS', 'every step of the Dockerfile ends well')
+  checkImage(image)
+  await runImage(image)
+} catch (error) {
+  report('FAIL', error.message)
+} finally {
+  rmSync(workspace, { recursive: true, force: true })
+}
+console.log(`${tally.PASS} passed, ${tally.FAIL} failed, ${tally.SKIP} skipped`)
+process.exitCode = tally.FAIL === 0 ? 0 : 1
