@@ -114,7 +114,10 @@ export class Channel {
 
   requeueAll(): void {
     const { unacked } = this
+    // A message given back once too often may arrive here again, from the queue of its dead letters.
+    const lastTag = this.deliveryTag
     for (let slot = unacked.oldest(); slot >= 0; slot = unacked.oldest()) {
+      if (unacked.tagAt(slot) > lastTag) break
       const queue = unacked.queueAt(slot)
       const place = unacked.placeAt(slot)
       const consumer = unacked.consumerAt(slot)

@@ -20,8 +20,10 @@ export function settle(channel: Channel, deliveryTag: number, multiple: boolean,
     return
   }
   if (deliveryTag !== 0 && unacked.find(deliveryTag) < 0) throw unknownDeliveryTag(deliveryTag)
+  // What is rejected may come back as a dead letter before this ends; that is not meant.
+  const lastTag = deliveryTag === 0 ? channel.deliveryTag : deliveryTag
   for (let slot = unacked.oldest(); slot >= 0; slot = unacked.oldest()) {
-    if (deliveryTag !== 0 && unacked.tagAt(slot) > deliveryTag) break
+    if (unacked.tagAt(slot) > lastTag) break
     settleSlot(channel, slot, settlement)
   }
 }
