@@ -9,9 +9,9 @@ export interface DrainOptions {
   readonly queue: string
   readonly ackEvery: number
   readonly prefetch: number
+  /** How long nothing may arrive before what is left counts as missing. */
+  readonly settleMs: number
 }
-
-const QUIET_MS = 5000
 
 /** Consumes what a queue holds when the run starts, and reports how fast that was. */
 export async function drain(options: DrainOptions, context: Context): Promise<Report> {
@@ -25,7 +25,9 @@ export async function drain(options: DrainOptions, context: Context): Promise<Re
     const from = takeSample(flow, broker)
     const gauges = [{ label: 'delivered', count: () => flow.delivered }]
     const consumer = await consume(client, options.queue, flow, options)
-    await withProgress(context, gauges, () => run.untilSettled(() => (run.interrupted ? 0 : flow.missing), QUIET_MS))
+    await withProgress(context, gauges, () =>
+      run.untilSettled(() => (run.interrupted ? 0 : flow.missing), options.settleMs),
+    )
     const window = windowBetween(from, takeSample(flow, broker))
     consumer.ackRest()
     return report(options, ready, flow.delivered, window, run.interrupted)

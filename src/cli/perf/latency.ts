@@ -21,10 +21,11 @@ export interface LatencyOptions {
   readonly prefetch: number
   readonly durationMs: number
   readonly warmupMs: number
+  /** How long nothing may arrive at the end before what is left counts as missing. */
+  readonly settleMs: number
 }
 
 const CHANNEL = 1
-const QUIET_MS = 5000
 const PACE_MS = 1
 
 /** Sends messages at a fixed rate through one queue and reports how long they are under way. */
@@ -73,8 +74,8 @@ async function measure(options: LatencyOptions, context: Context, topology: Topo
       return [start, takeSample(flow, broker)] as const
     })
     flow.stopped = true
-    await run.untilSettled(() => producer.unconfirmed, QUIET_MS)
-    await run.untilSettled(() => flow.missing, QUIET_MS)
+    await run.untilSettled(() => producer.unconfirmed, options.settleMs)
+    await run.untilSettled(() => flow.missing, options.settleMs)
     return report(options, flow, producer, { from, to, deliveries, confirmations })
   } finally {
     clearInterval(pace)

@@ -39,6 +39,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 interface TimeFlags {
   readonly duration: number
   readonly warmup: number
+  readonly settle: number
 }
 
 interface ThroughputFlags extends CommonFlags, QueueFlags, MessageFlags, TimeFlags {
@@ -86,7 +87,9 @@ function throughputCommand(): Command {
   return addCommonOptions(command).action((flags: ThroughputFlags) =>
     perform(flags, (context) => {
       const ackEvery = ackEveryOf(flags)
-      if (flags.drain !== undefined) return drain({ queue: flags.drain, ackEvery, prefetch: flags.prefetch }, context)
+      if (flags.drain !== undefined) {
+        return drain({ queue: flags.drain, ackEvery, prefetch: flags.prefetch, settleMs: flags.settle }, context)
+      }
       return throughput(throughputOptionsOf(flags, ackEvery), context)
     }),
   )
@@ -120,6 +123,7 @@ function throughputOptionsOf(flags: ThroughputFlags, ackEvery: number): Throughp
     count: flags.count,
     durationMs: flags.duration,
     warmupMs: flags.warmup,
+    settleMs: flags.settle,
     warmupCount: flags.warmupCount,
   }
 }
@@ -142,8 +146,16 @@ function latencyCommand(): Command {
   addQueueOptions(addMessageOptions(addTimeOptions(command)))
   return addCommonOptions(command).action((flags: LatencyFlags) =>
     perform(flags, (context) => {
-      const { confirms, prefetch, rate, size: bodyBytes, duration: durationMs, warmup: warmupMs } = flags
-      const times = { durationMs, warmupMs }
+      const {
+        confirms,
+        prefetch,
+        rate,
+        size: bodyBytes,
+        duration: durationMs,
+        warmup: warmupMs,
+        settle: settleMs,
+      } = flags
+      const times = { durationMs, warmupMs, settleMs }
       const messages = { bodyBytes, rate, confirms, prefetch, ackEvery: ackEveryOf(flags), name: freshName() }
       return latency(
         { ...queueOptionsOf(flags), ...messages, ...times, persistent: flags.persistent === true },

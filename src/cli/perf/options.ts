@@ -88,6 +88,7 @@ export function addTimeOptions(command: Command): Command {
   return command
     .option('--duration <time>', 'measured time', duration, 5000)
     .option('--warmup <time>', 'time before that', duration, 1000)
+    .option('--settle <time>', 'silence at the end after which the rest is missing', duration, 5000)
 }
 
 /** 0 without acknowledgements. */

@@ -34,13 +34,13 @@ export interface ThroughputOptions extends TopologyOptions {
   readonly durationMs: number
   readonly warmupMs: number
   readonly warmupCount: number
+  /** How long nothing may arrive at the end before what is left counts as missing. */
+  readonly settleMs: number
   /** Leaves queues and exchange behind. */
   readonly keep: boolean
 }
 
 const CHANNEL = 1
-/** How long nothing may arrive at the end of a run before what is left counts as missing. */
-const QUIET_MS = 5000
 const PACE_MS = 2
 
 /** Publishes and consumes as fast as it goes (or at a rate), and reports how fast that was. */
@@ -66,7 +66,7 @@ async function measure(options: ThroughputOptions, context: Context, topology: T
   })
   const consumers = await startConsumers(options, context, topology, flow)
   const producers = await makeProducers(options, context, topology, flow)
-  const load = new Load(context, flow, topology, producers, consuming)
+  const load = new Load(context, flow, topology, producers, options)
   const gauges = [{ label: 'published', count: () => flow.published }]
   if (consuming) gauges.push({ label: 'delivered', count: () => flow.delivered })
   if (options.confirms > 0) gauges.push({ label: 'confirmed', count: () => flow.confirmed })
@@ -129,13 +129,21 @@ class Load {
   readonly #topology: Topology
   readonly #producers: readonly Producer[]
   readonly #consuming: boolean
+  readonly #settleMs: number
 
-  constructor(context: Context, flow: Flow, topology: Topology, producers: readonly Producer[], consuming: boolean) {
+  constructor(
+    context: Context,
+    flow: Flow,
+    topology: Topology,
+    producers: readonly Producer[],
+    options: ThroughputOptions,
+  ) {
     this.#context = context
     this.#flow = flow
     this.#topology = topology
     this.#producers = producers
-    this.#consuming = consuming
+    this.#consuming = options.consumers > 0
+    this.#settleMs = options.settleMs
   }
 
   async run(options: ThroughputOptions): Promise<[Sample, Sample]> {
@@ -176,8 +184,8 @@ class Load {
     this.#flow.stopped = true
     // The answer to a synchronous method comes behind everything before it on the channel.
     await Promise.all(this.#producers.map((producer) => this.#topology.sync(producer.client)))
-    await run.untilSettled(() => unconfirmed(this.#producers), QUIET_MS)
-    if (this.#consuming) await run.untilSettled(() => this.#flow.missing, QUIET_MS)
+    await run.untilSettled(() => unconfirmed(this.#producers), this.#settleMs)
+    if (this.#consuming) await run.untilSettled(() => this.#flow.missing, this.#settleMs)
   }
 
   #sample(): Sample {
