@@ -3,6 +3,9 @@ import type { AmqpConsumer } from './consumer.ts'
 
 const FIRST_CAPACITY = 16
 
+/** A ring larger than this is given up when it becomes empty: one busy stretch should not cost a channel its memory. */
+const KEPT_CAPACITY = 4096
+
 /**
  * The deliveries of one channel that wait for their settlement, in the order of their tags: rings of numbers and
  * references instead of an object a delivery (measured: an object in a Map by tag costs more than routing it).
@@ -20,6 +23,11 @@ export class Unacked {
   /** First and one past the last entry, as ever-growing numbers; the slot is `& mask`. */
   #head = 0
   #tail = 0
+
+  /** Entries there is room for. */
+  get capacity(): number {
+    return this.#mask + 1
+  }
 
   /** @param tag larger than every tag before it. */
   push(tag: number, queue: Queue, place: number, consumer: AmqpConsumer | undefined): void {
@@ -82,6 +90,7 @@ export class Unacked {
     this.count--
     if (this.count === 0) {
       this.#head = this.#tail
+      if (this.#mask >= KEPT_CAPACITY) this.#giveUp()
       return
     }
     while (this.#queues[this.#head & this.#mask] === undefined) this.#head++
@@ -104,6 +113,14 @@ export class Unacked {
 
   #outstanding(slot: number): number {
     return this.#queues[slot] === undefined ? -1 : slot
+  }
+
+  #giveUp(): void {
+    this.#tags = new Float64Array(0)
+    this.#places = new Float64Array(0)
+    this.#queues = []
+    this.#consumers = []
+    this.#mask = -1
   }
 
   /** Squeezes out the holes; doubles when that would free less than half. */
