@@ -233,7 +233,9 @@ function checkImage(image) {
   check('it exposes the port for AMQP and nothing that nobody listens on', exposed.join() === '5672')
   check('it has one volume, where the data goes', volumes.join() === environment.LEVERET_DATA_DIR)
   check('the broker listens on all addresses', environment.LEVERET_BIND === '0.0.0.0')
-  const development = ['typescript', 'ava', '@biomejs/biome'].filter((name) => existsSync(image.path(`node_modules/${name}`)))
+  const development = ['typescript', 'ava', '@biomejs/biome'].filter((name) =>
+    existsSync(image.path(`node_modules/${name}`)),
+  )
   check('it holds no development dependencies', development.length === 0, development.join())
 }
 
