@@ -111,7 +111,6 @@ export class Connection implements Flushable, AlarmListener {
   /** Set once the client has opened a vhost; only then do channels exist. */
   vhost: VirtualHost | undefined
   permissions: Permissions | undefined
-  readonly exclusiveQueues = new Set<Queue>()
   readonly channels = new Map<number, Channel>()
   readonly heartbeat: Heartbeat
   readonly #transport: Transport
@@ -562,8 +561,7 @@ export class Connection implements Flushable, AlarmListener {
     for (const channel of this.channels.values()) channel.removeConsumers()
     for (const channel of this.channels.values()) channel.release()
     this.channels.clear()
-    for (const queue of this.exclusiveQueues) this.vhost?.deleteQueue(queue)
-    this.exclusiveQueues.clear()
+    this.vhost?.deleteExclusiveQueues(this)
     this.amqp.connections.delete(this)
   }
 

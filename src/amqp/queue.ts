@@ -57,9 +57,7 @@ function declareQueue(channel: Channel, name: string, method: QueueDeclare): Que
     checkAccess(channel, 'write', 'exchange', deadLetterExchange)
   }
   const declaration = { name: meant, serverNamed: name === '', durable, exclusive, autoDelete, arguments: args }
-  const queue = vhost.declareQueue(declaration, connection)
-  if (queue.exclusiveOwner === connection) connection.exclusiveQueues.add(queue)
-  return queue
+  return vhost.declareQueue(declaration, connection)
 }
 
 export function queueBind(channel: Channel, method: QueueBind): void {
@@ -116,12 +114,10 @@ export function queueDelete(channel: Channel, method: QueueDelete): void {
   const { vhost, connection } = channel
   const name = meantQueue(channel, method.queue)
   checkAccess(channel, 'configure', 'queue', name)
-  let messageCount = 0
-  if (vhost.queues.has(name)) {
-    const queue = vhost.queue(name, connection)
-    const { ifUnused, ifEmpty } = method
-    messageCount = vhost.deleteQueueIf(queue, { ifUnused, ifEmpty })
-    connection.exclusiveQueues.delete(queue)
-  }
-  if (!method.noWait) channel.send(encodeQueueDeleteOk(channel.number, { messageCount }))
+  const queue = vhost.queues.has(name) ? vhost.queue(name, connection) : undefined
+  if (queue !== undefined) vhost.checkDeletion(queue, { ifUnused: method.ifUnused, ifEmpty: method.ifEmpty })
+  // The answer goes first: a consumer on the same channel is told after it that its queue has gone.
+  if (!method.noWait) channel.send(encodeQueueDeleteOk(channel.number, { messageCount: queue?.messageCount ?? 0 }))
+  if (queue === undefined) return
+  vhost.deleteQueue(queue)
 }

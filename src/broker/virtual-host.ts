@@ -82,6 +82,8 @@ export class VirtualHost implements EntityHost {
   readonly #types: ReadonlyMap<string, ExchangeType>
   readonly #exchanges = new Map<string, Exchange>()
   readonly #queues = new Map<string, Queue>()
+  /** Exclusive queues by the connection that owns them. */
+  readonly #exclusive = new Map<object, Set<Queue>>()
   readonly #routes = new RouteCache()
   readonly #targets = new RoutingTargets()
   readonly #view = new PropertyView()
@@ -177,14 +179,15 @@ export class VirtualHost implements EntityHost {
    */
   declareQueue(declaration: QueueDeclaration, owner: object | undefined): Queue {
     const { name, serverNamed, durable, autoDelete, exclusive } = declaration
+    // Also for a queue that exists: a server-named one can only be declared passively again.
+    if (name.startsWith('amq.') && !serverNamed) {
+      throw accessRefused(`queue name '${name}' contains reserved prefix 'amq.*'`)
+    }
     const existing = this.#queues.get(name)
     if (existing !== undefined) {
       checkQueueEquivalence(existing, durable, exclusive, autoDelete, declaration.arguments, owner)
       existing.touch()
       return existing
-    }
-    if (name.startsWith('amq.') && !serverNamed) {
-      throw accessRefused(`queue name '${name}' contains reserved prefix 'amq.*'`)
     }
     validateQueueArguments(name, this.name, declaration.arguments, { durable, exclusive, autoDelete, serverNamed })
     const queue = new Queue(this, name, {
@@ -194,32 +197,34 @@ export class VirtualHost implements EntityHost {
       exclusiveOwner: exclusive ? owner : undefined,
     })
     this.#queues.set(name, queue)
+    if (queue.exclusiveOwner !== undefined) this.#exclusiveOf(queue.exclusiveOwner).add(queue)
     this.generation++
     return queue
   }
 
-  /**
-   * @returns the number of ready messages that went with it.
-   * @throws AmqpError 406 when a condition is not met.
-   */
-  deleteQueueIf(queue: Queue, conditions: { ifUnused: boolean; ifEmpty: boolean }): number {
+  /** @throws AmqpError 406 when a condition for deleting the queue is not met. */
+  checkDeletion(queue: Queue, conditions: { ifUnused: boolean; ifEmpty: boolean }): void {
     if (conditions.ifUnused && queue.consumerCount > 0) {
       throw preconditionFailed(`${entity('queue', queue.name, this.name)} in use`)
     }
     if (conditions.ifEmpty && queue.messageCount > 0) {
       throw preconditionFailed(`${entity('queue', queue.name, this.name)} not empty`)
     }
-    const count = queue.messageCount
-    this.deleteQueue(queue)
-    return count
   }
 
   deleteQueue(queue: Queue): void {
     if (this.#queues.get(queue.name) !== queue) return
     this.#queues.delete(queue.name)
+    if (queue.exclusiveOwner !== undefined) this.#exclusive.get(queue.exclusiveOwner)?.delete(queue)
     this.generation++
     for (const binding of [...queue.bindings]) this.#removeBinding(binding)
     queue.markDeleted()
+  }
+
+  /** The connection has ended: what was its alone goes with it. */
+  deleteExclusiveQueues(owner: object): void {
+    for (const queue of [...(this.#exclusive.get(owner) ?? [])]) this.deleteQueue(queue)
+    this.#exclusive.delete(owner)
   }
 
   /** Binding again what is bound is no error and changes nothing. @throws AmqpError 406 for bad binding arguments. */
@@ -350,6 +355,15 @@ export class VirtualHost implements EntityHost {
     for (const exchange of [...this.#exchanges.values()]) this.#removeExchange(exchange)
     this.#addBuiltIn()
     this.#routes.clear()
+  }
+
+  #exclusiveOf(owner: object): Set<Queue> {
+    let queues = this.#exclusive.get(owner)
+    if (queues === undefined) {
+      queues = new Set()
+      this.#exclusive.set(owner, queues)
+    }
+    return queues
   }
 
   #addBuiltIn(): void {
