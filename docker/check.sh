@@ -1,0 +1,3 @@
+#!/bin/sh
+# Checks the image; see check.mjs.
+exec node "$(dirname "$0")/check.mjs" "$@"
