@@ -19,6 +19,7 @@ import {
   METHODS,
   readUint32,
   readUint64,
+  Table,
 } from '../../codec/index.ts'
 import { ClientError, describeSystemError } from './client-error.ts'
 import { FrameScanner } from './frame-scanner.ts'
@@ -63,6 +64,8 @@ const CLOSE_TIMEOUT_MS = 3000
 export class Client {
   frameMax: number
   channelMax = 0
+  /** What the broker says of itself. */
+  serverProperties: Table = Table.empty
   traffic: Traffic = NO_TRAFFIC
   /** Why the connection has gone. */
   failure: ClientError | undefined

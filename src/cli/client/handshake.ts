@@ -2,6 +2,7 @@ import {
   CONNECTION_OPEN_OK,
   CONNECTION_START,
   CONNECTION_TUNE,
+  ConnectionStart,
   ConnectionTune,
   cannotDecode,
   encodeConnectionOpen,
@@ -15,7 +16,10 @@ import type { Target } from './uri.ts'
 
 /** Takes a new connection to its virtual host, with PLAIN; settles the client's frameMax and channelMax. */
 export async function shakeHands(client: Client, target: Target, connectionName: string): Promise<void> {
-  await client.call(0, PROTOCOL_HEADER, CONNECTION_START)
+  const greeting = await client.call(0, PROTOCOL_HEADER, CONNECTION_START)
+  const start = new ConnectionStart()
+  if (!start.decode(greeting, 4, greeting.length)) throw cannotDecode(greeting, 4, greeting.length)
+  client.serverProperties = start.serverProperties
   const startOk = encodeConnectionStartOk(0, {
     clientProperties: fromObject({
       product: 'leveret',

@@ -1,0 +1,48 @@
+import { Client } from '../../src/cli/client/client.ts'
+import { parseUri } from '../../src/cli/client/uri.ts'
+import { textOf } from '../../src/codec/index.ts'
+
+/** A broker that a benchmark starts and stops, in a process of its own. */
+export interface BenchBroker {
+  /** With its version once it has run, such as `RabbitMQ 3.10.8`. */
+  readonly name: string
+  readonly port: number
+  /** The process whose CPU counts. */
+  readonly pid: number
+  /** Starts the process on what it left behind at the last stop, if anything; returns before it takes connections. */
+  start(): Promise<void>
+  stop(): Promise<void>
+  /** Removes what the last run left behind. */
+  clear(): void
+}
+
+const READY_TIMEOUT_MS = 60_000
+const ATTEMPT_MS = 5
+
+export function urlOf(broker: BenchBroker): string {
+  return `amqp://guest:guest@127.0.0.1:${broker.port}`
+}
+
+/**
+ * Starts a broker and waits until a client is in.
+ * @returns seconds from start to first connection, and the version the broker announces under `property`.
+ */
+export async function startUntilReady(broker: BenchBroker, property = 'version') {
+  const startMs = performance.now()
+  await broker.start()
+  const target = parseUri(urlOf(broker))
+  for (;;) {
+    try {
+      const client = await Client.connect(target)
+      const seconds = (performance.now() - startMs) / 1000
+      const value = client.serverProperties.get(property)
+      await client.close()
+      return { seconds, version: (value && textOf(value)) ?? '' }
+    } catch (error) {
+      if (performance.now() - startMs > READY_TIMEOUT_MS) {
+        throw new Error(`${broker.name} did not take a connection: ${(error as Error).message}`)
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, ATTEMPT_MS))
+  }
+}

@@ -1,0 +1,54 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type BenchBroker, startUntilReady } from './broker.ts'
+import { BenchProcess, freePort, temporaryFolder } from './process.ts'
+
+/** The program of this build. */
+export const LEVERET_PROGRAM: string = fileURLToPath(new URL('../../bin/leveret.js', import.meta.url))
+
+/** `leveret start` on a free port with a temporary data directory, up once before so that its version is known. */
+export async function prepareLeveret(program: string = LEVERET_PROGRAM): Promise<BenchBroker> {
+  const broker = new Leveret(program, await freePort(), join(temporaryFolder('leveret-bench-'), 'data'))
+  const { version } = await startUntilReady(broker, 'leveret_version')
+  broker.name = `Leveret ${version}`.trim()
+  await broker.stop()
+  return broker
+}
+
+class Leveret implements BenchBroker {
+  name = 'Leveret'
+  readonly port: number
+  readonly #program: string
+  readonly #dataDir: string
+  #process: BenchProcess | undefined
+
+  constructor(program: string, port: number, dataDir: string) {
+    this.#program = program
+    this.port = port
+    this.#dataDir = dataDir
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? 0
+  }
+
+  async start(): Promise<void> {
+    if (this.#process?.running) return
+    const args = ['start', '--bind', '127.0.0.1', '--port', String(this.port), '--data-dir', this.#dataDir]
+    const started = new BenchProcess(process.execPath, [this.#program, ...args], {})
+    this.#process = started
+    started.child.on('exit', (code) => {
+      if (code !== 0 && code !== null) process.stderr.write(`${this.name} ended with ${code}: ${started.errors}\n`)
+    })
+  }
+
+  async stop(): Promise<void> {
+    await this.#process?.stop()
+    this.#process = undefined
+  }
+
+  clear(): void {
+    rmSync(this.#dataDir, { recursive: true, force: true })
+  }
+}
