@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { ClientError } from '../client/client-error.ts'
@@ -104,9 +105,9 @@ export function rateOption(text: string): Option {
   return new Option('--rate <n>', text).argParser(wholeNumber(1, 100_000_000))
 }
 
-/** A name that no other run uses. */
+/** A name that no other run uses; short, because it travels with every message. */
 export function freshName(): string {
-  return `leveret-perf.${process.pid}.${Date.now().toString(36)}`
+  return `perf.${process.pid.toString(36)}${randomBytes(2).toString('hex')}`
 }
 
 /** Sets the run up: where to, what to measure, and its end by Ctrl-C (a second one ends the process at once). */

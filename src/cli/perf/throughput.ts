@@ -107,7 +107,7 @@ export async function consume(
 
 export async function startConsuming(client: Client, queue: string, prefetch: number, acks: boolean): Promise<void> {
   if (acks) await client.call(CHANNEL, encodeBasicQos(CHANNEL, { prefetchCount: prefetch }), BASIC_QOS_OK)
-  const frame = encodeBasicConsume(CHANNEL, { queue, consumerTag: 'perf', noAck: !acks })
+  const frame = encodeBasicConsume(CHANNEL, { queue, consumerTag: 'c', noAck: !acks })
   await client.call(CHANNEL, frame, BASIC_CONSUME_OK)
 }
 
