@@ -51,6 +51,11 @@ export class Channel {
     return this.state === 'open' && this.publisher.idle
   }
 
+  /** Deliveries that count against the limit of the whole channel. */
+  get outstanding(): number {
+    return this.unacked.count + (this.transaction?.settledCount ?? 0)
+  }
+
   send(frame: Buffer): void {
     this.connection.out.append(frame)
   }

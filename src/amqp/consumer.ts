@@ -43,7 +43,7 @@ export class AmqpConsumer implements Consumer {
     }
     if (this.noAck) return true
     if (this.prefetchCount !== 0 && this.inFlight >= this.prefetchCount) return false
-    return channel.globalPrefetch === 0 || channel.unacked.count < channel.globalPrefetch
+    return channel.globalPrefetch === 0 || channel.outstanding < channel.globalPrefetch
   }
 
   deliver(queue: Queue, message: Message, place: number, redelivered: boolean): void {

@@ -48,10 +48,17 @@ export class Transaction implements JournalWaiter {
     this.#journal = journal
   }
 
+  /** @throws AmqpError 406 for malformed CC or BCC headers. */
   publish(vhost: VirtualHost, route: Route, message: Message, mandatory: boolean): void {
     const kept = message.owned ? message.copyView() : message.copy()
+    const resolved = vhost.resolve(route, kept)
     vhost.context.memory.used += kept.buffer.length
-    this.#publishes.push({ route, message: kept, mandatory, resolved: vhost.resolve(route, kept) })
+    this.#publishes.push({ route, message: kept, mandatory, resolved })
+  }
+
+  /** Deliveries settled and not committed: to the limits of the channel they still are outstanding. */
+  get settledCount(): number {
+    return this.#settlements.length
   }
 
   settle(

@@ -25,6 +25,8 @@ export class RoutingTargets implements RouteTargets {
   cacheable = true
   /** An exchange has kept the message back, to route it later. */
   held = false
+  /** Only asking where the message would go: an exchange that might keep it back only says so, by `held`. */
+  resolving = false
 
   add(binding: Binding): void {
     this.matched++
@@ -39,6 +41,7 @@ export class RoutingTargets implements RouteTargets {
     this.visited.clear()
     this.cacheable = true
     this.held = false
+    this.resolving = false
   }
 }
 

@@ -289,18 +289,20 @@ export class VirtualHost implements EntityHost {
    * Fixes where a message goes, for a publish that takes effect later.
    * @returns undefined when that is only known then: an exchange may keep the message back or drop it as a duplicate,
    * or it is a direct reply.
+   * @throws AmqpError 406 for malformed CC or BCC headers.
    */
   resolve(route: Route, message: Message): ResolvedPublish | undefined {
     const { exchange } = route
-    if (exchange.deduplicator !== undefined || exchange.delayed !== undefined) return undefined
     if (route.reply !== undefined || this.#isReply(route, message)) return undefined
     const hasHeaders = (message.propertyFlags & PropertyFlag.HEADERS) !== 0
     const selection = hasHeaders ? senderSelection(message, this.#view) : undefined
     if (selection === undefined && route.cacheable) return { route, message }
     const targets = this.#targets
     targets.clear()
+    targets.resolving = true
     targets.exchanges.push(exchange)
     this.#walk([message.routingKey, ...(selection?.keys ?? [])], message, targets)
+    if (targets.held) return undefined
     return {
       route: new Route(exchange, [...targets.queues], route.generation, true),
       message: selection?.message ?? message,
@@ -417,6 +419,10 @@ export class VirtualHost implements EntityHost {
 
   /** True when the exchange drops the message as a duplicate or keeps it for later. */
   #keptBack(exchange: Exchange, message: Message, targets: RoutingTargets): boolean {
+    if (targets.resolving) {
+      targets.held ||= exchange.deduplicator !== undefined || exchange.delayed !== undefined
+      return targets.held
+    }
     if (exchange.deduplicator?.isDuplicate(message, this.context.clock.now)) return true
     if (!exchange.delayed?.hold(message)) return false
     targets.held = true
