@@ -148,9 +148,8 @@ export class Broker implements AsyncDisposable {
   deleteQueue(name: string, options: { readonly vhost?: string } = {}): boolean {
     const vhost = this.#vhost(options.vhost)
     const queue = vhost.queues.get(name)
-    if (queue === undefined) return false
-    vhost.deleteQueue(queue)
-    return true
+    if (queue !== undefined) vhost.deleteQueue(queue)
+    return queue !== undefined
   }
 
   /**
@@ -229,7 +228,10 @@ export class Broker implements AsyncDisposable {
     await Promise.all(this.#listeners.map((listener) => listener.drain(timeoutMs)))
   }
 
+  /** Enters the broker from outside, as a read from a socket does: the time is looked at, and the turn has an end. */
   #vhost(name: string = this.#options.vhost): VirtualHost {
+    this.#node.context.clock.refresh()
+    this.#node.context.turn.schedule()
     const vhost = this.#node.virtualHosts.find(name)
     if (vhost === undefined) throw notAllowed(`vhost ${name} not found`)
     return vhost

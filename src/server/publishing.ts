@@ -31,18 +31,16 @@ export interface PublishOutcome {
  */
 export async function publish(vhost: VirtualHost, publishing: Publishing): Promise<PublishOutcome> {
   const { exchange = '', routingKey = '', mandatory = false } = publishing
-  const { clock, journal, limits, turn } = vhost.context
+  const { journal, limits } = vhost.context
   const message = messageOf(exchange, routingKey, publishing)
   if (message.bodyLength > limits.maxMessageSize) {
     throw preconditionFailed(
       `message size ${message.bodyLength} is larger than configured max size ${limits.maxMessageSize}`,
     )
   }
-  clock.refresh()
   const route = vhost.findRoute(message.buffer, message.exchangeAt, message.exchangeAt + message.addressLength)
   if (route === undefined) throw notFound('exchange', exchange, vhost.name)
   const { routed, rejected, position } = vhost.publish(route, message)
-  turn.schedule()
   if (mandatory && !routed) throw new AmqpError(ReplyCode.NO_ROUTE, 'NO_ROUTE')
   await completed(journal, position)
   return { routed, rejected }

@@ -78,7 +78,10 @@ export class QueueView {
 
   /** Drops the messages that wait. @returns how many. @throws AmqpError 404 */
   purge(): number {
-    return this.#queue().purge()
+    const queue = this.#queue()
+    // A memory alarm that these messages had raised is over at the turn's end.
+    queue.host.context.turn.schedule()
+    return queue.purge()
   }
 
   /**
