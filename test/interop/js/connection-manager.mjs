@@ -11,6 +11,8 @@ const consuming = connection.createChannel({
     await channel.assertQueue(queue, { durable: true })
     await channel.prefetch(5)
     await channel.consume(queue, (message) => {
+      // null: the queue was deleted
+      if (message === null) return
       seen.push(JSON.parse(message.content.toString()).n)
       channel.ack(message)
     })
