@@ -79,7 +79,7 @@ export const connection = group('connection', (session) => {
     })
   }
 
-  const headers: Record<string, number[] | string> = {
+  const headers: Record<string, number[]> = {
     '0 0 9 0': [0, 0, 9, 0],
     '0 0 9 2': [0, 0, 9, 2],
     '0 0 10 0': [0, 0, 10, 0],
@@ -95,7 +95,8 @@ export const connection = group('connection', (session) => {
   for (const [label, version] of Object.entries(headers)) {
     session(`the protocol header AMQP ${label}`, async (s) => {
       const a = s.socket()
-      a.raw(Buffer.concat([Buffer.from('AMQP'), Buffer.from(version as number[])]), `AMQP ${label}`)
+      a.raw(Buffer.concat([Buffer.from('AMQP'), Buffer.from(version)]), `AMQP ${label}`)
+      await s.until(() => a.events.length > 0)
       await s.quiet()
     })
   }
@@ -218,31 +219,33 @@ export const connection = group('connection', (session) => {
     ['a heartbeat', HEARTBEAT_FRAME],
   ]
   for (const [title, frame] of early) {
-    session(`${title} instead of start-ok`, async (s) => {
+    session(`${title} where start-ok is due`, async (s) => {
       const a = await starting(s)
       a.raw(frame, title)
       await unlessHeartbeat(title, a)
     })
-    session(`${title} instead of tune-ok`, async (s) => {
+    session(title === 'tune-ok' ? 'tune-ok twice' : `${title} where tune-ok is due`, async (s) => {
       const a = await tuning(s)
       if (title === 'tune-ok') a.raw(frame, title)
       a.raw(frame, title)
       await unlessHeartbeat(title, a)
     })
-    session(`${title} instead of connection.open`, async (s) => {
-      const a = await tuning(s)
-      a.tune({})
-      if (title === 'connection.open') a.raw(frame, title)
+    session(
+      title === 'connection.open' ? 'connection.open twice' : `${title} where connection.open is due`,
+      async (s) => {
+        const a = await tuning(s)
+        a.tune({})
+        if (title === 'connection.open') a.raw(frame, title)
+        a.raw(frame, title)
+        await unlessHeartbeat(title, a)
+      },
+    )
+    if (title === 'channel.open' || title === 'queue.declare' || title === 'connection.close') continue
+    session(`${title} on an open connection`, async (s) => {
+      const a = await s.connect()
       a.raw(frame, title)
       await unlessHeartbeat(title, a)
     })
-    if (title !== 'channel.open' && title !== 'queue.declare' && title !== 'connection.close') {
-      session(`${title} on an open connection`, async (s) => {
-        const a = await s.connect()
-        a.raw(frame, title)
-        await unlessHeartbeat(title, a)
-      })
-    }
   }
 
   session('start-ok twice', async (s) => {

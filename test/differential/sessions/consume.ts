@@ -132,6 +132,7 @@ export const consume = group('consume', (session) => {
     for (const body of ['1', '2', '3', '4']) c.publish('', s.q(), body)
     await s.wait([d, { deliver: 1 }], [e, { deliver: 3 }])
     d.ack(1)
+    await s.quiet()
     for (const body of ['5', '6']) c.publish('', s.q(), body)
     await s.wait([d, { deliver: 1 }], [e, { deliver: 1 }])
   })
@@ -172,7 +173,7 @@ export const consume = group('consume', (session) => {
   session('unknown consumer arguments are ignored', async (s) => {
     const c = await s.open()
     await c.declare(s.q())
-    await c.consume(s.q(), 't', {}, { foo: 'bar', 'x-cancel-on-ha-failover': true, 'x-credit': 5 })
+    await c.consume(s.q(), 't', {}, { foo: 'bar', 'x-cancel-on-ha-failover': true })
   })
 
   session('x-stream-offset on a classic queue', async (s) => {
@@ -310,6 +311,7 @@ export const consume = group('consume', (session) => {
     await c.consume(s.q(), 'three', { noAck: true })
     for (const body of ['1', '2', '3']) c.publish('', s.q(), body)
     await c.wait({ deliver: 3 })
+    await s.quiet()
     await c.declare(s.q(), { passive: true })
     await c.cancel('one')
     c.publish('', s.q(), '4')

@@ -213,6 +213,7 @@ export const content = group('content', (session) => {
     a.raw(encodeBasicPublish(1, { routingKey: q }), 'publish on 1')
     d.publish('', q, 'whole')
     a.raw(encodeContentHeader(1, 2, NO_PROPERTIES), 'header on 1')
+    await s.quiet()
     await d.declare(q, { passive: true })
     a.raw(body('ab'), 'body on 1')
     await c.get(q, true)

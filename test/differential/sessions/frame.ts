@@ -72,7 +72,10 @@ export const frame = group('frame', (session) => {
   ends('connection.close without arguments', method(0, 10, 50))
   ends('tx.select with arguments', method(1, 90, 10, [1]))
   ends('a queue name that is not UTF-8', method(1, 50, 10, [0, 0, 2, 0xff, 0xfe, 0, 0, 0, 0, 0]))
-  ends('a routing key that is not UTF-8', method(1, 60, 40, [0, 0, 0, 1, 0xc3, 0]))
+  ends(
+    'a routing key that is not UTF-8',
+    Buffer.concat([method(1, 60, 40, [0, 0, 0, 1, 0xc3, 0]), encodeContentHeader(1, 0, NO_PROPERTIES)]),
+  )
   ends('a consumer tag that is not UTF-8', method(1, 60, 20, [0, 0, 1, 0x71, 1, 0x80, 0, 0, 0, 0, 0]))
   ends('an unknown tag in an argument table', method(1, 50, 10, [0, 0, 1, 0x71, 0, 0, 0, 0, 3, 1, 0x61, 0x7a]))
   ends(

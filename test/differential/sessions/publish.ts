@@ -174,6 +174,7 @@ export const publish = group('publish', (session) => {
     await c.declare(s.q('two'))
     const headers = { CC: [s.q(), s.q('two')], BCC: [s.q('two')] }
     c.publish('', s.q(), 'x', { properties: { headers } })
+    await s.quiet()
     await c.declare(s.q(), { passive: true })
     await c.get(s.q(), true)
     await c.get(s.q('two'), true)

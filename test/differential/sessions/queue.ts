@@ -13,6 +13,7 @@ export const queue = group('queue', (session) => {
     await c.declare(q)
     for (const body of ['1', '2', '3']) c.publish('', q, body)
     await c.get(q)
+    await s.quiet()
     await c.declare(q)
     await c.declare(q, { passive: true })
     await c.qos(1)
@@ -89,6 +90,12 @@ export const queue = group('queue', (session) => {
     await c.get('', true)
   })
 
+  session('a passive declare never means the last declared queue', async (s) => {
+    const c = await s.open()
+    await c.declare(s.q())
+    await c.declare('', { passive: true })
+  })
+
   session('binding with empty queue and key uses the last declared name for both', async (s) => {
     const c = await s.open()
     const q = s.q()
@@ -138,14 +145,31 @@ export const queue = group('queue', (session) => {
     })
   }
 
-  session('line breaks are removed from names', async (s) => {
+  for (const method of ['declare', 'get', 'consume', 'purge', 'bind', 'unbind', 'delete', 'publish'] as const) {
+    session(`a name with line breaks: ${method}`, async (s) => {
+      const c = await s.open()
+      await c.declareExchange(s.x(), 'direct')
+      await c.declare(s.q('a'))
+      await c.bind(s.q('a'), s.x(), 'k')
+      const name = `\r${s.q('a')}\n`
+      if (method === 'declare') await c.declare(name, { passive: true })
+      else if (method === 'get') await c.get(name)
+      else if (method === 'consume') await c.consume(name, 't')
+      else if (method === 'purge') await c.purge(name)
+      else if (method === 'bind') await c.bind(name, s.x(), 'k')
+      else if (method === 'unbind') await c.unbind(name, s.x(), 'k')
+      else if (method === 'delete') await c.deleteQueue(name)
+      else c.publish('', name, 'x', { mandatory: true })
+      await s.quiet()
+      if (c.isClosing()) await c.reopen()
+      await c.declare(s.q('a'), { passive: true })
+    })
+  }
+
+  session('a new queue whose name has line breaks', async (s) => {
     const c = await s.open()
-    await c.declare(`${s.q('a')}\r\n`)
-    await c.declare(`\n${s.q('a')}`, { passive: true })
-    await c.get(`${s.q('a')}\n`)
-    await c.consume(`\r${s.q('a')}`, 't')
-    await c.deleteQueue(`${s.q('a')}\r`)
-    await c.declare(s.q('a'), { passive: true })
+    await c.declare(`one\r\n${s.q('two')}`)
+    await c.declare(s.q('onetwo'), { passive: true })
   })
 
   session('a name of line breaks alone', async (s) => {
@@ -285,6 +309,14 @@ export const queue = group('queue', (session) => {
       else await c.declare(q, { exclusive: true, passive: method === 'passive declare' })
     })
   }
+
+  session('unbinding what is bound to another connection’s exclusive queue', async (s) => {
+    const owner = await s.open()
+    const c = await s.open()
+    await owner.declare(s.q(), { exclusive: true })
+    await owner.bind(s.q(), 'amq.direct', s.own('k'))
+    await c.unbind(s.q(), 'amq.direct', s.own('k'))
+  })
 
   session('an exclusive queue is open to its connection’s other channels', async (s) => {
     const a = await s.connect()
