@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import type { Broker } from '../../src/index.ts'
 import { startBroker } from '../helpers/broker.ts'
+import { certificates } from '../helpers/certificates.ts'
 import { type Program, run } from '../helpers/program.ts'
 import { until } from '../helpers/until.ts'
 
@@ -181,6 +182,35 @@ test('the summary is for people, the progress line goes to standard error', asyn
   t.regex(program.stdout, /^published +[\d,]+ msg\/s \([\d,]+ messages\)$/m)
   t.regex(program.stdout, /^missing +0$/m)
   t.false(leftBehind(broker))
+})
+
+test('a broker behind TLS is loaded too, if its certificate is trusted', async (t) => {
+  const broker = await startBroker(t, { tls: certificates.server })
+  const args = ['--uri', broker.tlsUrl.replace('127.0.0.1', 'localhost'), '--count', '100', '--json', '--no-progress']
+  const trusting = perf(t, [...args, '--tls-ca', fileURLToPath(new URL('ca.pem', certificates.folder))])
+  t.is(await trusting.exit(), 0, trusting.stderr)
+  t.is(JSON.parse(trusting.stdout).delivered, 100)
+  const insecure = perf(t, [...args, '--tls-insecure'])
+  t.is(await insecure.exit(), 0, insecure.stderr)
+  const careful = perf(t, args)
+  t.is(await careful.exit(), 1)
+  t.regex(careful.stderr, /^leveret-perf: cannot connect to localhost:\d+: .*certificate.*\n$/)
+})
+
+test('--version prints the version', async (t) => {
+  const program = perf(t, ['--version'])
+  t.is(await program.exit(), 0)
+  t.regex(program.stdout, /^\d+\.\d+\.\d+\n$/)
+})
+
+test('a broker that blocks publishers is said to, and an interrupt ends the run all the same', async (t) => {
+  const broker = await startBroker(t, { memoryHighWatermark: 1_000_000 })
+  const program = perf(t, ['--uri', broker.url, '--no-consume', '--size', '10000', '--duration', '1m', '--no-progress'])
+  await until('the notice', () => program.stderr.includes('\n'))
+  t.is(program.stderr, 'the broker takes no messages from producer 1: low on memory\n')
+  program.child.kill('SIGINT')
+  t.is(await program.exit(), 0)
+  t.regex(program.stdout, /^published /m)
 })
 
 test('an error is one line, with the text of the broker where it has one', async (t) => {

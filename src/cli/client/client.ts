@@ -17,6 +17,7 @@ import {
   encodeConnectionCloseOk,
   FrameType,
   METHODS,
+  readShortstr,
   readUint32,
   readUint64,
   Table,
@@ -47,6 +48,8 @@ export interface ClientOptions {
   readonly tls?: TlsTrust
   /** Called once when the connection is lost or closed by the broker, and nobody waits for an answer who could be told. */
   readonly onFailure?: (error: ClientError) => void
+  /** Called with the broker's reason when it stops taking messages. */
+  readonly onBlocked?: (reason: string) => void
   /** Default 10,000. */
   readonly handshakeTimeoutMs?: number
 }
@@ -74,10 +77,12 @@ export class Client {
   readonly #scanner = new FrameScanner(this)
   readonly #expectations = new Map<number, Expectation[]>()
   readonly #onFailure: ((error: ClientError) => void) | undefined
+  readonly #onBlocked: ((reason: string) => void) | undefined
 
   private constructor(options: ClientOptions) {
     this.frameMax = options.frameMax ?? 131_072
     this.#onFailure = options.onFailure
+    this.#onBlocked = options.onBlocked
   }
 
   /** @throws ClientError when there is no such broker, or it refuses: then with its reply text. */
@@ -185,7 +190,9 @@ export class Client {
       this.#failChannel(channel, closeError('channel', payload))
     } else if (method === CHANNEL_FLOW) {
       this.write(encodeChannelFlowOk(channel, { active: payload[4] === 1 }))
-    } else if (method !== CONNECTION_BLOCKED && method !== CONNECTION_UNBLOCKED) {
+    } else if (method === CONNECTION_BLOCKED) {
+      this.#onBlocked?.(readShortstr(payload, 4))
+    } else if (method !== CONNECTION_UNBLOCKED) {
       this.#answer(channel, method, payload)
     }
   }

@@ -19,17 +19,26 @@ import {
   type QueueFlags,
   queueOptionsOf,
   rateOption,
+  timeOption,
 } from './options.ts'
 import type { Report } from './report.ts'
 import { type ThroughputOptions, throughput } from './throughput.ts'
 import { EXCHANGE_TYPES } from './topology.ts'
-import { duration, wholeNumber } from './values.ts'
+import { wholeNumber } from './values.ts'
 
 const BODY_BYTES_MAX = 128 * 1024 * 1024
 
 /** Runs `leveret-perf`; sets the exit code 1 after an error, or when messages went missing. */
 export async function main(argv: readonly string[]): Promise<void> {
-  const program = new Command('leveret-perf').description('Load an AMQP 0-9-1 broker and measure it.')
+  if (argv[2] === '--version' || argv[2] === '-V') {
+    // Loaded when asked for: the rest of this tool has no need of the server's modules.
+    const { versionCommand } = await import('../version.ts')
+    await versionCommand().parseAsync([], { from: 'user' })
+    return
+  }
+  const program = new Command('leveret-perf')
+    .description('Load an AMQP 0-9-1 broker and measure it.')
+    .option('-V, --version', 'print the version')
   program.addCommand(throughputCommand(), { isDefault: true })
   program.addCommand(latencyCommand())
   program.addCommand(churnCommand())
@@ -178,8 +187,8 @@ function churnCommand(): Command {
     .addArgument(new Argument('<kind>', 'what to open and close').choices(CHURN_KINDS))
     .option('--count <n>', 'how many at a time', wholeNumber(1, 1_000_000), 1000)
     .option('--parallel <n>', 'how many are under way at the same time', wholeNumber(1, 1000), 1)
-    .option('--hold <time>', 'how long all stay open and idle', duration, 2000)
-    .option('--cycle <time>', 'then open and close single ones for so long', duration, 2000)
+    .addOption(timeOption('--hold <time>', 'how long all stay open and idle', '2s'))
+    .addOption(timeOption('--cycle <time>', 'then open and close single ones for so long', '2s'))
     .option('--persistent', 'the same as --durable')
   addQueueOptions(command)
   return addCommonOptions(command).action((kind: ChurnKind, flags: ChurnFlags) =>

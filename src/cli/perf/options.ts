@@ -30,7 +30,11 @@ export function addCommonOptions(command: Command): Command {
       wholeNumber(0, 2 ** 31),
       131_072,
     )
-    .option('--pid <pids>', 'processes of the broker, for its CPU and memory (Linux)', processIds, [])
+    .addOption(
+      new Option('--pid <pids>', 'processes of the broker, for its CPU and memory (Linux)')
+        .argParser(processIds)
+        .default([], 'none'),
+    )
     .option('--json', 'print one JSON object instead of the summary')
     .option('--no-progress', 'no line a second on standard error')
 }
@@ -47,7 +51,11 @@ export function addQueueOptions(command: Command): Command {
   return command
     .option('--durable', 'durable queues; --persistent makes them so too')
     .option('--queue-type <type>', 'x-queue-type, such as quorum (which is durable)')
-    .option('--queue-args <list>', 'queue arguments: name=value,name=value', queueArguments, {})
+    .addOption(
+      new Option('--queue-args <list>', 'queue arguments: name=value,name=value')
+        .argParser(queueArguments)
+        .default({}, 'none'),
+    )
 }
 
 export function queueOptionsOf(flags: QueueFlags): { durable: boolean; queueArguments: Record<string, unknown> } {
@@ -87,9 +95,9 @@ export function addMessageOptions(command: Command): Command {
 
 export function addTimeOptions(command: Command): Command {
   return command
-    .option('--duration <time>', 'measured time', duration, 5000)
-    .option('--warmup <time>', 'time before that', duration, 1000)
-    .option('--settle <time>', 'silence at the end after which the rest is missing', duration, 5000)
+    .addOption(timeOption('--duration <time>', 'measured time', '5s'))
+    .addOption(timeOption('--warmup <time>', 'time before that', '1s'))
+    .addOption(timeOption('--settle <time>', 'silence at the end after which the rest is missing', '5s'))
 }
 
 /** 0 without acknowledgements. */
@@ -99,6 +107,11 @@ export function ackEveryOf(flags: MessageFlags): number {
     throw new ClientError(`--ack-every ${flags.ackEvery} would never come with --prefetch ${flags.prefetch}`)
   }
   return flags.ackEvery
+}
+
+/** An option that reads a time, with a default shown as the user would write it. */
+export function timeOption(flag: string, text: string, fallback: string): Option {
+  return new Option(flag, text).argParser(duration).default(duration(fallback), fallback)
 }
 
 export function rateOption(text: string): Option {
@@ -114,6 +127,7 @@ export function freshName(): string {
 export function contextOf(flags: CommonFlags): Context {
   const run = new Run(parseUri(flags.uri), {
     frameMax: flags.frameMax,
+    onBlocked: (reason) => process.stderr.write(`the broker takes no messages from ${reason}\n`),
     tls: {
       insecure: flags.tlsInsecure === true,
       ...(flags.tlsCa === undefined ? {} : { ca: readCertificate(flags.tlsCa) }),

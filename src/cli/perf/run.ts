@@ -4,6 +4,8 @@ import { ClientError } from '../client/client-error.ts'
 import type { Target } from '../client/uri.ts'
 
 const POLL_MS = 2
+/** How long an interrupted run still waits for answers that may never come. */
+const PATIENCE_MS = 2000
 
 /** The connections of one run of the tool, and its end: by itself, by the user, or because one of them is lost. */
 export class Run {
@@ -15,10 +17,16 @@ export class Run {
   #failure: Error | undefined
   // What `wait` is sleeping on.
   readonly #sleepers = new Set<() => void>()
+  readonly #ended: Promise<void>
+  #end: () => void = () => {}
+  #patienceEndMs = 0
 
   constructor(target: Target, options: ClientOptions = {}) {
     this.target = target
     this.#options = options
+    this.#ended = new Promise((resolve) => {
+      this.#end = resolve
+    })
   }
 
   /** Opens a connection; when it is lost later on, the run fails. */
@@ -26,6 +34,7 @@ export class Run {
     const client = await Client.connect(this.target, {
       ...this.#options,
       connectionName: `leveret-perf ${role}`,
+      onBlocked: (reason) => this.#options.onBlocked?.(`${role}: ${reason}`),
       onFailure: (error) => this.fail(new ClientError(`${role}: ${error.message}`, error.code)),
     })
     this.#clients.add(client)
@@ -46,6 +55,7 @@ export class Run {
 
   interrupt(): void {
     this.interrupted = true
+    this.#patienceEndMs = performance.now() + PATIENCE_MS
     this.#wakeAll()
   }
 
@@ -66,6 +76,21 @@ export class Run {
       })
     }
     if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /** Waits for some work; when the user interrupts, only a moment longer: a broker may have stopped to answer. */
+  async finish(work: Promise<unknown>): Promise<void> {
+    // Nobody hears of it any more if it fails after this has returned.
+    work.catch(() => {})
+    await Promise.race([work, this.#ended])
+    if (this.#failure !== undefined) throw this.#failure
+    if (!this.interrupted) return
+    let timer: NodeJS.Timeout | undefined
+    const patience = new Promise((resolve) => {
+      timer = setTimeout(resolve, this.#patienceEndMs - performance.now())
+    })
+    await Promise.race([work, patience])
+    clearTimeout(timer)
   }
 
   /** Waits until the condition holds or the user interrupts. */
@@ -105,6 +130,7 @@ export class Run {
   }
 
   #wakeAll(): void {
+    this.#end()
     for (const wake of this.#sleepers) wake()
   }
 }

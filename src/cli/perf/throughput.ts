@@ -183,7 +183,7 @@ class Load {
     const { run } = this.#context
     this.#flow.stopped = true
     // The answer to a synchronous method comes behind everything before it on the channel.
-    await Promise.all(this.#producers.map((producer) => this.#topology.sync(producer.client)))
+    await run.finish(Promise.all(this.#producers.map((producer) => this.#topology.sync(producer.client))))
     await run.untilSettled(() => unconfirmed(this.#producers), this.#settleMs)
     if (this.#consuming) await run.untilSettled(() => this.#flow.missing, this.#settleMs)
   }
