@@ -18,7 +18,8 @@ export function atEnd(cleanup: () => void): () => void {
   if (!armed) {
     armed = true
     process.on('exit', () => {
-      for (const each of cleanups) each()
+      // Processes before the folders that were made for them.
+      for (const each of [...cleanups].reverse()) each()
     })
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
   }
@@ -29,7 +30,8 @@ export function atEnd(cleanup: () => void): () => void {
 /** A temporary folder, gone when this process ends. */
 export function temporaryFolder(prefix: string): string {
   const folder = mkdtempSync(join(tmpdir(), prefix))
-  atEnd(() => rmSync(folder, { recursive: true, force: true }))
+  // A process killed a moment ago may still write there.
+  atEnd(() => rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }))
   return folder
 }
 
@@ -53,7 +55,7 @@ export class BenchProcess {
   readonly #forget: () => void
   #errors = ''
 
-  /** @param signal ends it when this process ends; default SIGKILL to the child alone. */
+  /** @param kill ends it when this process ends; default SIGKILL to the child alone. */
   constructor(command: string, args: readonly string[], options: SpawnOptions, kill?: () => void) {
     this.child = spawn(command, args, { ...options, stdio: ['ignore', 'ignore', 'pipe'] })
     this.#exited = once(this.child, 'exit')

@@ -14,8 +14,9 @@ const BEAM_TIMEOUT_MS = 20_000
  * @returns why not, when it is not installed.
  */
 export async function prepareRabbitmq(program?: string): Promise<BenchBroker | string> {
+  if (program !== undefined && !existsSync(program)) return `there is no ${program}`
   const found = program ?? PROGRAMS.find((path) => existsSync(path))
-  if (found === undefined || !existsSync(found)) return 'RabbitMQ is not installed (Debian: rabbitmq-server)'
+  if (found === undefined) return 'RabbitMQ is not installed (Debian: rabbitmq-server)'
   if (!existsSync('/proc/self/stat')) return 'RabbitMQ is only compared on Linux: its CPU time is read from /proc'
   const epmd = findEpmd()
   if (epmd === undefined) return "Erlang's name daemon (epmd) was not found beside RabbitMQ"
