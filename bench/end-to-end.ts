@@ -44,5 +44,12 @@ const command = new Command('end-to-end')
   .option('--seconds <n>', 'measured time of each run', '2')
   .option('--rounds <n>', 'runs of each', '1')
   .option('--leveret <path>', 'leveret.js of another build to compare with')
-  .action(async (flags: Flags) => console.log(markdownTables(await measure(flags))))
+  .action(async (flags: Flags) => {
+    try {
+      console.log(markdownTables(await measure(flags)))
+    } catch (error) {
+      process.stderr.write(`end-to-end: ${(error as Error).message}\n`)
+      process.exitCode = 1
+    }
+  })
 await command.parseAsync()

@@ -9,6 +9,8 @@ export interface BenchBroker {
   readonly port: number
   /** The process whose CPU counts. */
   readonly pid: number
+  /** What it wrote last, when its process has ended by itself. */
+  readonly endedWith: string | undefined
   /** Starts the process on what it left behind at the last stop, if anything; returns before it takes connections. */
   start(): Promise<void>
   stop(): Promise<void>
@@ -39,6 +41,7 @@ export async function startUntilReady(broker: BenchBroker, property = 'version')
       await client.close()
       return { seconds, version: (value && textOf(value)) ?? '' }
     } catch (error) {
+      if (broker.endedWith !== undefined) throw new Error(`${broker.name} has ended: ${broker.endedWith}`)
       if (performance.now() - startMs > READY_TIMEOUT_MS) {
         throw new Error(`${broker.name} did not take a connection: ${(error as Error).message}`)
       }

@@ -33,14 +33,14 @@ class Leveret implements BenchBroker {
     return this.#process?.pid ?? 0
   }
 
+  get endedWith(): string | undefined {
+    return this.#process?.endedWith
+  }
+
   async start(): Promise<void> {
     if (this.#process?.running) return
     const args = ['start', '--bind', '127.0.0.1', '--port', String(this.port), '--data-dir', this.#dataDir]
-    const started = new BenchProcess(process.execPath, [this.#program, ...args], {})
-    this.#process = started
-    started.child.on('exit', (code) => {
-      if (code !== 0 && code !== null) process.stderr.write(`${this.name} ended with ${code}: ${started.errors}\n`)
-    })
+    this.#process = new BenchProcess(process.execPath, [this.#program, ...args], {})
   }
 
   async stop(): Promise<void> {

@@ -74,6 +74,11 @@ export class BenchProcess {
     return this.child.pid !== undefined && this.child.exitCode === null && this.child.signalCode === null
   }
 
+  /** What it wrote last, when it has ended. */
+  get endedWith(): string | undefined {
+    return this.running ? undefined : this.errors
+  }
+
   /** The last of what it wrote to standard error. */
   get errors(): string {
     return this.#errors.trim()

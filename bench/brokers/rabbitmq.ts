@@ -59,6 +59,10 @@ class Rabbitmq implements BenchBroker {
     return this.#beam
   }
 
+  get endedWith(): string | undefined {
+    return this.#server?.endedWith
+  }
+
   async start(): Promise<void> {
     if (this.#server?.running) return
     // Started here and in the foreground, so that it can be ended again: the one that Erlang starts outlives its node.
