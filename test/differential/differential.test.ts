@@ -1,6 +1,6 @@
 import test from 'ava'
 import { startBroker } from '../helpers/broker.ts'
-import { ACCEPTED } from './accepted.ts'
+import { ACCEPTED } from './accepted/index.ts'
 import { compare, diff, unknownSessions } from './compare.ts'
 import { playSessions } from './play.ts'
 import { readRecording } from './recording.ts'

@@ -153,7 +153,7 @@ export const quorum = group('quorum', (session) => {
     await c.declare(s.q(), { passive: true })
   })
 
-  session('delete if empty and if unused are not supported alike', async (s) => {
+  session('delete if empty', async (s) => {
     const c = await quorumQueue(s, ['1'])
     await c.deleteQueue(s.q(), { ifEmpty: true })
   })

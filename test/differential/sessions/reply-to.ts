@@ -60,7 +60,7 @@ export const replyTo = group('reply-to', (session) => {
     const { requester, server, reply } = await requested(s)
     await requester.connection.close()
     server.publish('', reply, 'reply', { mandatory: true })
-    await server.wait({ return: 1 })
+    await s.quiet()
   })
 
   session('a confirmed reply to a requester that has gone', async (s) => {
@@ -172,7 +172,8 @@ export const replyTo = group('reply-to', (session) => {
     await c.reopen()
     await c.confirmSelect()
     c.publish('', 'amq.rabbitmq.reply-to.zzz', 'x', { mandatory: true })
-    await c.wait({ confirm: 1, return: 1 })
+    await c.wait({ confirm: 1 })
+    await s.quiet()
   })
 
   session('a request inside a transaction', async (s) => {
