@@ -30,12 +30,7 @@ export function renderMethod(payload: Buffer): string {
   const decoder = createDecoders().get(id)
   if (!info || !decoder) return `method ${id >>> 16},${id & 0xffff}`
   if (!decoder.decode(payload, 4, payload.length)) return `${info.name} that cannot be decoded`
-  try {
-    return [info.name, ...renderArguments(decoder)].join(' ')
-  } catch (error) {
-    if (error instanceof CodecError) return `${info.name} with ${error.message}`
-    throw error
-  }
+  return [info.name, ...renderArguments(decoder)].join(' ')
 }
 
 function renderArguments(decoder: MethodDecoder): string[] {
@@ -43,7 +38,7 @@ function renderArguments(decoder: MethodDecoder): string[] {
   for (const [field, plain] of Object.entries(decoder)) {
     if (field === 'buffer' || (field === 'ticket' && plain === 0)) continue
     const name = field.endsWith('At') && typeof plain === 'number' ? field.slice(0, -2) : field
-    const value: unknown = Reflect.get(decoder, name)
+    const value = readArgument(decoder, name, plain)
     if (typeof value === 'boolean') {
       if (value) words.push(name)
     } else if (value instanceof Table) {
@@ -52,6 +47,16 @@ function renderArguments(decoder: MethodDecoder): string[] {
     else words.push(`${name}=${typeof value === 'string' ? renderText(value) : value}`)
   }
   return words
+}
+
+// Reading a shortstr fails when it is not UTF-8; here its bytes matter.
+function readArgument(decoder: MethodDecoder, name: string, plain: unknown): unknown {
+  try {
+    return Reflect.get(decoder, name)
+  } catch (error) {
+    if (!(error instanceof CodecError) || typeof plain !== 'number') throw error
+    return readText(decoder.buffer, plain + 1, shortstrEnd(decoder.buffer, plain))
+  }
 }
 
 /** A string in double quotes; bytes that are not UTF-8 show as \xNN. */

@@ -23,6 +23,16 @@ const DIED_ONCE = [
   'ttl: an expiration is removed when it dies for another reason',
   'length: reject-publish-dlx dead-letters the new one',
   'length: dropped messages are dead-lettered',
+  'combined: a ttl and a length limit: each death has its reason',
+  'combined: a length limit on a queue with priorities',
+  'combined: requeueing above the length limit',
+  'combined: multiple nack over two queues with dead-lettering',
+  'combined: redelivered stays set through a dead end',
+  'combined: a dead letter is confirmed only once',
+  'combined: a rejected message in a transaction is dead-lettered at commit',
+  'combined: the same message in two queues dies twice',
+  'combined: an empty body everywhere',
+  'combined: a large body through a dead end, in small frames',
   'quorum: a delivery limit dead-letters',
   'quorum: rejected messages are dead-lettered',
 ]
@@ -157,4 +167,25 @@ export const MESSAGES: readonly AcceptedDifference[] = [
     'a1 < queue.unbind-ok',
     channelClose(403, "ACCESS_REFUSED - cannot bind 'amq.rabbitmq.reply-to', which stands for direct replies", 50, 50),
   ]),
+  instead(
+    'Each priority expires at its own head; RabbitMQ counts an expired message until it is the first of all.',
+    'combined: messages of priorities expire at the head of each',
+    [
+      'a1 < queue.declare-ok queue="q" messageCount=2 consumerCount=0',
+      'a1 < queue.declare-ok queue="q" messageCount=1 consumerCount=0',
+    ],
+  ),
+  byLine(
+    'Which of two idle consumers is next is not promised: RabbitMQ puts one that gets credit again last in line.',
+    ['consume: turns pass over a consumer without credit'],
+    (line) => line.replace(/^(a2 .* deliveryTag=2 .*)"6"$/, '$1"5"').replace(/^(a3 .* deliveryTag=4 .*)"5"$/, '$1"6"'),
+  ),
+  instead(
+    'Which of two idle consumers is next is not promised: RabbitMQ puts one that gets credit again last in line.',
+    'combined: a consumer that cannot keep up and one that can',
+    [
+      'a2 < basic.deliver consumerTag="fast" redelivered exchange="" routingKey="q" "1"',
+      'a1 < basic.deliver consumerTag="slow" redelivered exchange="" routingKey="q" "1"',
+    ],
+  ),
 ]

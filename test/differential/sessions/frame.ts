@@ -72,16 +72,33 @@ export const frame = group('frame', (session) => {
   ends('connection.close without arguments', method(0, 10, 50))
   ends('tx.select with arguments', method(1, 90, 10, [1]))
   ends('a queue name that is not UTF-8', method(1, 50, 10, [0, 0, 2, 0xff, 0xfe, 0, 0, 0, 0, 0]))
-  ends(
-    'a routing key that is not UTF-8',
-    Buffer.concat([method(1, 60, 40, [0, 0, 0, 1, 0xc3, 0]), encodeContentHeader(1, 0, NO_PROPERTIES)]),
-  )
   ends('a consumer tag that is not UTF-8', method(1, 60, 20, [0, 0, 1, 0x71, 1, 0x80, 0, 0, 0, 0, 0]))
   ends('an unknown tag in an argument table', method(1, 50, 10, [0, 0, 1, 0x71, 0, 0, 0, 0, 3, 1, 0x61, 0x7a]))
   ends(
     'an argument whose string is longer than its table',
     method(1, 50, 10, [0, 0, 1, 0x71, 0, 0, 0, 0, 9, 1, 0x61, 0x53, 0, 0, 0, 99, 1, 2]),
   )
+
+  session('a routing key that is not UTF-8', async (s) => {
+    const c = await s.open()
+    c.connection.raw(
+      Buffer.concat([method(1, 60, 40, [0, 0, 0, 1, 0xc3, 1]), encodeContentHeader(1, 0, NO_PROPERTIES)]),
+      'a mandatory publish with key <<c3>>',
+    )
+    await s.quiet()
+  })
+
+  session('an exchange name that is not UTF-8', async (s) => {
+    const c = await s.open()
+    c.connection.raw(
+      Buffer.concat([method(1, 60, 40, [0, 0, 1, 0xc3, 0, 0]), encodeContentHeader(1, 0, NO_PROPERTIES)]),
+      'a publish to exchange <<c3>>',
+    )
+    await s.quiet()
+  })
+
+  ends('a binding key that is not UTF-8', method(1, 50, 20, [0, 0, 1, 0x71, 1, 0x78, 1, 0xc3, 0, 0, 0, 0, 0]))
+  ends('a queue to get from that is not UTF-8', method(1, 60, 70, [0, 0, 1, 0xc3, 0]))
 
   session('a payload of frame-max bytes is taken', async (s) => {
     const c = await s.open({ frameMax: 4096 })

@@ -2,6 +2,7 @@ import type { SessionGroup } from '../session.ts'
 import { ack } from './ack.ts'
 import { binding } from './binding.ts'
 import { channel } from './channel.ts'
+import { combined } from './combined.ts'
 import { confirm } from './confirm.ts'
 import { connection } from './connection.ts'
 import { consume } from './consume.ts'
@@ -48,4 +49,5 @@ export const GROUPS: readonly SessionGroup[] = [
   deadLetter,
   quorum,
   replyTo,
+  combined,
 ]
