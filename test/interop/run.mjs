@@ -23,7 +23,7 @@ async function prepare(suite) {
 
 async function work(suite, prepared) {
   // A broker of its own for each suite: a broken one fails its suite only, and no suite finds another's queues.
-  const broker = options.url ? urlBroker(options.url) : await startLeveret()
+  const broker = options.url ? urlBroker(options.url) : await startLeveret(suite.brokerOptions)
   const droppable = await Droppable.start(broker)
   try {
     const outcome = await suite.run(prepared, { broker, droppable })

@@ -20,9 +20,9 @@ function describe(host, port, stop) {
 }
 
 /** Starts `leveret start` on a free port with an empty data directory; `stop` tells what went wrong with it, if anything. */
-export async function startLeveret() {
+export async function startLeveret(options = []) {
   const dataDir = mkdtempSync(join(tmpdir(), 'leveret-interop-'))
-  const args = [program, 'start', '--bind', '127.0.0.1', '--port', '0', '--data-dir', dataDir]
+  const args = [program, 'start', '--bind', '127.0.0.1', '--port', '0', '--data-dir', dataDir, ...options]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   let log = ''
   const ended = new Promise((resolve) => child.on('close', (code, signal) => resolve({ code, signal })))
