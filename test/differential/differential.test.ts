@@ -1,7 +1,7 @@
 import test from 'ava'
-import { startBroker } from '../helpers/broker.ts'
-import { ACCEPTED } from './accepted/index.ts'
+import { ACCEPTED } from './accepted.ts'
 import { compare, diff, unknownSessions } from './compare.ts'
+import { startLeveret } from './leveret.ts'
 import { playSessions } from './play.ts'
 import { readRecording } from './recording.ts'
 import { GROUPS } from './sessions/index.ts'
@@ -10,7 +10,8 @@ const SESSIONS = GROUPS.flatMap((group) => group.sessions)
 
 for (const group of GROUPS) {
   test(`${group.name}: every session is answered as RabbitMQ answered it, or as accepted`, async (t) => {
-    const broker = await startBroker(t)
+    const broker = await startLeveret()
+    t.teardown(() => broker.stop())
     const answers = await playSessions(group.sessions, broker.port, { quietMs: 10, patienceMs: 6000, together: 24 })
     const failures = compare(group.sessions, readRecording(), answers, ACCEPTED)
     t.is(failures.map(({ report }) => report).join('\n\n'), '')

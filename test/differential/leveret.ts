@@ -1,24 +1,39 @@
-import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { Program, programPath } from '../helpers/program.ts'
-import { endChild } from './oracle.ts'
+import { Connection } from '../../src/amqp/index.ts'
+import { Listener } from '../../src/net/index.ts'
+import { BrokerNode } from '../../src/server/node.ts'
+import { resolveOptions } from '../../src/server/options.ts'
+import { PERMISSIONS, TOPIC_PERMISSION, VHOSTS } from './users.ts'
 
-/** Starts the program itself on a free port with a data directory of its own. */
-export async function startLeveret(): Promise<{ port: number; stop(): Promise<void> }> {
-  const folder = mkdtempSync(join(tmpdir(), 'leveret-differential-'))
-  const args = [programPath, 'start', '--port', '0', '--data-dir', join(folder, 'data')]
-  const program = new Program(spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] }))
+/** A Leveret in this process, on a free port. */
+export interface Leveret {
+  readonly port: number
+  stop(): Promise<void>
+}
+
+/** Starts a broker in memory with the users of the sessions, which the embedding API cannot restrict yet. */
+export async function startLeveret(): Promise<Leveret> {
+  const options = resolveOptions({})
+  const node = new BrokerNode(options)
+  for (const name of VHOSTS) node.addVirtualHost(name)
+  for (const [name, patterns] of Object.entries(PERMISSIONS)) {
+    if (name !== 'guest') node.users.add(name, name)
+    if (patterns) node.users.setPermissions(name, '/', patterns)
+  }
+  node.users.setTopicPermissions(TOPIC_PERMISSION.user, '/', TOPIC_PERMISSION.exchange, TOPIC_PERMISSION)
+  const { host, handshakeTimeoutMs, log } = options
+  const { clock, timers } = node.context
+  const listener = await Listener.open({
+    host,
+    port: 0,
+    clock,
+    timers,
+    log,
+    handshakeTimeoutMs,
+    create: (peer, transport) => new Connection(node.amqp, peer, transport),
+  })
   const stop = async () => {
-    await endChild(program.child)
-    rmSync(folder, { recursive: true, force: true })
+    await listener.close()
+    await node.close()
   }
-  try {
-    await program.ready()
-    return { port: program.address().port, stop }
-  } catch (error) {
-    await stop()
-    throw error
-  }
+  return { port: listener.port, stop }
 }

@@ -4,6 +4,7 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { until } from '../helpers/until.ts'
+import { definitions } from './users.ts'
 
 const SERVER = '/usr/lib/rabbitmq/bin/rabbitmq-server'
 
@@ -81,6 +82,7 @@ function environment(folder: string, port: number, distributionPort: number, epm
         'log.file.level = warning',
         // The default of 4.0, which Leveret has too; 3.10 has 128 MiB.
         'max_message_size = 16777216',
+        `load_definitions = ${file('definitions.json', definitions())}`,
         '',
       ].join('\n'),
     ),

@@ -8,7 +8,7 @@
  *
  * Behind these, words choose the sessions whose id contains one of them.
  */
-import { ACCEPTED } from './accepted/index.ts'
+import { ACCEPTED } from './accepted.ts'
 import { compare, unknownSessions } from './compare.ts'
 import { startLeveret } from './leveret.ts'
 import { startOracle, whyNoOracle } from './oracle.ts'

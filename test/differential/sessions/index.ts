@@ -13,6 +13,7 @@ import { fieldTable } from './field-table.ts'
 import { frame } from './frame.ts'
 import { headers } from './headers.ts'
 import { length } from './length.ts'
+import { permission } from './permission.ts'
 import { publish } from './publish.ts'
 import { qos } from './qos.ts'
 import { queue } from './queue.ts'
@@ -50,4 +51,5 @@ export const GROUPS: readonly SessionGroup[] = [
   quorum,
   replyTo,
   combined,
+  permission,
 ]
