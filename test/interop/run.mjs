@@ -11,6 +11,7 @@ const { values: options } = parseArgs({
   options: { url: { type: 'string' }, only: { type: 'string' }, list: { type: 'boolean' } },
 })
 
+const LANES = 3
 const totals = { passed: 0, failed: 0, skipped: 0 }
 
 async function prepare(suite) {
@@ -36,16 +37,30 @@ async function work(suite, prepared) {
   }
 }
 
-async function one(suite) {
-  let prepared
+/** Installs one suite and returns the work that is left to do. */
+async function ready(suite) {
   try {
-    prepared = await prepare(suite)
+    const prepared = await prepare(suite)
+    return () => guarded(suite, () => one(suite, prepared))
   } catch (error) {
     if (!(error instanceof CannotInstall)) throw error
     totals.skipped += 1
     console.log(`SKIP ${suite.name}: ${oneLine(error.message)}`)
-    return
+    return async () => {}
   }
+}
+
+async function guarded(suite, act) {
+  try {
+    return await act()
+  } catch (error) {
+    totals.failed += 1
+    console.log(`FAIL ${suite.name}\n${tail(error.stack ?? String(error), 60)}`)
+    return async () => {}
+  }
+}
+
+async function one(suite, prepared) {
   const started = Date.now()
   const outcome = await work(suite, prepared)
   const seconds = ((Date.now() - started) / 1000).toFixed(1)
@@ -69,17 +84,26 @@ function chosen() {
   return suites.filter((suite) => names.includes(suite.name))
 }
 
+/**
+ * One suite after another; those that mostly sleep, several at a time, unless they would share the broker of --url.
+ */
+async function runAll(list) {
+  const together = []
+  for (const suite of list) {
+    const work = await guarded(suite, () => ready(suite))
+    if (suite.together && !options.url) together.push(work)
+    else await work()
+  }
+  const lane = async () => {
+    for (let work = together.shift(); work; work = together.shift()) await work()
+  }
+  await Promise.all(Array.from({ length: LANES }, lane))
+}
+
 if (options.list) {
   for (const suite of suites) console.log(`${suite.name}: ${suite.about}`)
 } else {
-  for (const suite of chosen()) {
-    try {
-      await one(suite)
-    } catch (error) {
-      totals.failed += 1
-      console.log(`FAIL ${suite.name}\n${tail(error.stack ?? String(error), 60)}`)
-    }
-  }
+  await runAll(chosen())
   console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`)
   process.exitCode = totals.failed > 0 ? 1 : 0
 }

@@ -39,7 +39,8 @@ class Worker:
             self.channel.basic_publish("", frame.method.queue, str(n))
 
     def on_confirm(self, frame):
-        check(isinstance(frame.method, pika.spec.Basic.Ack), "basic.ack")
+        # Not counted: how many acks confirm 200 publishes is up to the broker.
+        assert isinstance(frame.method, pika.spec.Basic.Ack), "basic.ack"
         last = frame.method.delivery_tag
         first = min(set(range(1, last + 1)) - self.acked) if frame.method.multiple else last
         self.acked.update(range(first, last + 1))

@@ -223,7 +223,7 @@ const aioPikaLong = ['tests/test_amqp.py', 'tests/test_rpc.py', 'tests/test_mast
 const aioPikaTls = 'tests/test_amqps.py'
 const ignoring = (files) => files.flatMap((file) => ['--ignore', file])
 
-export const foreign = [
+const foreignSuites = [
   {
     name: 'foreign-amqp091-go',
     about: "amqp091-go's own unit, integration and recovery tests",
@@ -257,3 +257,15 @@ export const foreign = [
     options: ignoring([aioPikaRobust, ...aioPikaLong, aioPikaTls]),
   }),
 ]
+
+// Longest first, so that no lane is left with one at the end.
+const longest = [
+  'foreign-aio-pika-rest',
+  'foreign-aio-pika-plain',
+  'foreign-amqp091-go',
+  'foreign-aio-pika-robust',
+  'foreign-aiormq',
+  'foreign-amqprs',
+]
+const rank = ({ name }) => (longest.indexOf(name) + longest.length + 1) % (longest.length + 1)
+export const foreign = foreignSuites.map((suite) => ({ ...suite, together: true })).sort((a, b) => rank(a) - rank(b))
