@@ -124,6 +124,7 @@ export function basicGet(channel: Channel, method: BasicGet): void {
   )
   writeContent(connection.out, channel.number, got, connection.frameMax)
   got.release()
+  connection.answered()
 }
 
 export function basicAck(channel: Channel, method: BasicAck): void {

@@ -38,13 +38,14 @@ import {
 import type { Journal } from '../store/index.ts'
 import { Channel } from './channel.ts'
 import { dispatch } from './dispatch.ts'
-import { channelError, commandInvalid, unexpectedFrame } from './errors.ts'
+import { channelError, commandInvalid, shortText, unexpectedFrame } from './errors.ts'
 import { Handshake } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { InputTail } from './input-tail.ts'
 import { Output } from './output.ts'
+import { ReadGate, ReadStop } from './read-gate.ts'
 import type { AmqpContext } from './settings.ts'
-import type { Peer, Transport } from './transport.ts'
+import { type Peer, peerName, type Transport } from './transport.ts'
 
 export type ConnectionState =
   | 'header'
@@ -123,10 +124,9 @@ export class Connection implements Flushable, AlarmListener {
   /** What is read no longer means anything: the stream is broken, or the socket is on its way out. */
   #deaf = false
   #socketFull = false
-  /** Not read from while an alarm is on. */
-  #blocked = false
-  /** Not read from until the peer has read. */
-  #unread = false
+  readonly #gate: ReadGate
+  /** Input behind a question whose answer has to leave first. */
+  #held: Buffer | undefined
   #disconnected = false
   #closeTimer: Timer | undefined
 
@@ -135,7 +135,7 @@ export class Connection implements Flushable, AlarmListener {
     const { context } = virtualHosts
     this.amqp = amqp
     this.peer = peer
-    this.name = `${endpoint(peer.address, peer.port)} -> ${endpoint(peer.localAddress, peer.localPort)}`
+    this.name = peerName(peer)
     this.turn = context.turn
     this.timers = context.timers
     this.clock = context.clock
@@ -145,6 +145,7 @@ export class Connection implements Flushable, AlarmListener {
     this.out = new Output(amqp.outputs, context.turn, this)
     this.heartbeat = new Heartbeat(this)
     this.#transport = transport
+    this.#gate = new ReadGate(transport)
     this.#handshake = new Handshake(this)
     amqp.connections.add(this)
   }
@@ -158,25 +159,16 @@ export class Connection implements Flushable, AlarmListener {
     this.heartbeat.received = true
     // Publishes that nobody is told of mark nothing, but the journal and the memory alarm have to see them.
     this.turn.schedule()
-    let at = 0
-    // A frame cut by the end of a read is completed on its own, so the rest of the chunk is still handled in place.
-    while (this.#tail.length > 0 && !this.#deaf) {
-      const taken = this.#completeTail(chunk, at)
-      if (taken < 0) return
-      at = taken
-    }
-    if (!this.#deaf) at = this.#consume(chunk, at, chunk.length)
-    if (!this.#deaf && at < chunk.length) this.#tail.keep(chunk, at)
+    if (this.#held === undefined) this.#handle(chunk)
+    else this.#held = Buffer.concat([this.#held, chunk])
   }
 
   /** The socket has sent what had piled up. */
   writable(): void {
     this.#socketFull = false
-    if (this.#unread) {
-      this.#unread = false
-      if (!this.#blocked) this.#transport.resume()
-    }
+    this.#gate.go(ReadStop.BACKLOG)
     this.#wake()
+    this.#goOn()
   }
 
   /** The socket has gone. */
@@ -191,6 +183,7 @@ export class Connection implements Flushable, AlarmListener {
       this.log.debug(`connection ${this.name} ended during its handshake`)
     }
     this.state = 'closed'
+    this.#tail.clear()
     this.#release()
   }
 
@@ -209,12 +202,12 @@ export class Connection implements Flushable, AlarmListener {
     this.out.flush(this.#transport)
     const { backlog } = this.#transport
     this.#socketFull = backlog > BACKLOG_MAX
-    if (!this.#socketFull) this.#wake()
-    // A peer that asks (gets, mandatory publishes) and never reads the answers is not asked for more questions.
-    if (backlog > REPLY_BACKLOG_MAX && !this.#unread) {
-      this.#unread = true
-      this.#transport.pause()
+    if (!this.#socketFull) {
+      this.#wake()
+      this.#goOn()
     }
+    // A peer that makes us talk (mandatory publishes, replies) and does not read is not listened to either.
+    if (backlog > REPLY_BACKLOG_MAX) this.#gate.stop(ReadStop.BACKLOG)
     if (this.state === 'closed' && !this.#disconnected) this.#transport.end()
   }
 
@@ -228,6 +221,14 @@ export class Connection implements Flushable, AlarmListener {
     return this.out.pendingBytes + this.#transport.backlog < REPLY_BACKLOG_MAX
   }
 
+  /**
+   * A question was answered whose answer may be any number of times longer. Once many are pending, the questions behind
+   * it wait until they have left: a read full of them would otherwise be answered with gigabytes in one turn.
+   */
+  answered(): void {
+    if (this.out.pendingBytes >= TURN_OUTPUT_MAX) this.#gate.stop(ReadStop.ANSWERS)
+  }
+
   /** The queue is drained again once deliveries are accepted. */
   wakeLater(queue: Queue): void {
     this.#waiting.add(queue)
@@ -235,21 +236,19 @@ export class Connection implements Flushable, AlarmListener {
 
   /** A publish has come: while an alarm is on, nothing more is read from this connection. */
   holdBackPublisher(): void {
-    if (this.#blocked) return
+    if (this.#gate.isStopped(ReadStop.ALARM)) return
     const reason = this.amqp.settings.alarm.reason
     if (reason === undefined) return
-    this.#blocked = true
-    this.#transport.pause()
+    this.#gate.stop(ReadStop.ALARM)
     this.heartbeat.suspended = true
     if (this.capabilities.connectionBlocked) this.out.append(encodeConnectionBlocked(0, { reason }))
   }
 
   alarmChanged(reason: string | undefined): void {
-    if (!this.#blocked || reason !== undefined) return
-    this.#blocked = false
+    if (!this.#gate.isStopped(ReadStop.ALARM) || reason !== undefined) return
     this.heartbeat.suspended = false
     if (this.capabilities.connectionBlocked) this.out.append(encodeConnectionUnblocked(0, {}))
-    if (!this.#unread) this.#transport.resume()
+    this.#gate.go(ReadStop.ALARM)
   }
 
   /** The handshake is done. */
@@ -285,6 +284,33 @@ export class Connection implements Flushable, AlarmListener {
   }
 
   #failedChannel = 0
+
+  #handle(chunk: Buffer): void {
+    let at = 0
+    // A frame cut by the end of a read is completed on its own, so the rest of the chunk is still handled in place.
+    while (this.#tail.length > 0 && this.#listening) {
+      const taken = this.#completeTail(chunk, at)
+      if (taken < 0) return
+      at = taken
+    }
+    if (this.#listening) at = this.#consume(chunk, at, chunk.length)
+    if (this.#deaf) return
+    if (!this.#listening) this.#held = Buffer.from(chunk.subarray(at))
+    else if (at < chunk.length) this.#tail.keep(chunk, at)
+  }
+
+  /** Handles what was held once the answers before it have left. */
+  #goOn(): void {
+    if (!this.#gate.isStopped(ReadStop.ANSWERS)) return
+    const held = this.#held
+    this.#held = undefined
+    this.#gate.go(ReadStop.ANSWERS)
+    if (held !== undefined && !this.#deaf) this.#handle(held)
+  }
+
+  get #listening(): boolean {
+    return !this.#deaf && !this.#gate.isStopped(ReadStop.ANSWERS)
+  }
 
   /** @returns offset in the chunk behind the completed frame, -1 when it is still not whole. */
   #completeTail(chunk: Buffer, at: number): number {
@@ -360,6 +386,7 @@ export class Connection implements Flushable, AlarmListener {
       }
       at = next
       if (this.#deaf) return end
+      if (this.#gate.isStopped(ReadStop.ANSWERS)) return at
     }
     return at
   }
@@ -540,6 +567,7 @@ export class Connection implements Flushable, AlarmListener {
   end(): void {
     this.state = 'closed'
     this.#deaf = true
+    this.#tail.clear()
     this.#release()
     if (this.out.pendingBytes === 0) this.#transport.end()
     else this.turn.flush(this)
@@ -549,14 +577,10 @@ export class Connection implements Flushable, AlarmListener {
   #release(): void {
     this.#handshake.stop()
     this.heartbeat.stop()
-    this.#tail.clear()
     this.#waiting.clear()
     this.amqp.settings.alarm.removeListener(this)
-    if (this.#blocked) {
-      // What the client still has to say (a close-ok) must be heard.
-      this.#blocked = false
-      this.#transport.resume()
-    }
+    // What the client still has to say (a close-ok) must be heard.
+    this.#gate.go(ReadStop.ALARM)
     // First every consumer goes, then the messages come back: none of them is delivered to a channel about to end.
     for (const channel of this.channels.values()) channel.removeConsumers()
     for (const channel of this.channels.values()) channel.release()
@@ -570,16 +594,4 @@ export class Connection implements Flushable, AlarmListener {
     for (const queue of this.#waiting) this.turn.drain(queue)
     this.#waiting.clear()
   }
-}
-
-function endpoint(address: string, port: number): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
-}
-
-/** Cuts a text so that it fits a shortstr. */
-export function shortText(text: string): string {
-  if (Buffer.byteLength(text) <= 255) return text
-  let short = text.slice(0, 252)
-  while (Buffer.byteLength(short) > 252) short = short.slice(0, -1)
-  return `${short}...`
 }

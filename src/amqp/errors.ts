@@ -16,3 +16,11 @@ export function channelError(text: string): AmqpError {
 export function syntaxError(text: string): AmqpError {
   return new AmqpError(ReplyCode.SYNTAX_ERROR, `SYNTAX_ERROR - ${text}`, 'connection')
 }
+
+/** Cuts a text so that it fits a shortstr. */
+export function shortText(text: string): string {
+  if (Buffer.byteLength(text) <= 255) return text
+  let short = text.slice(0, 252)
+  while (Buffer.byteLength(short) > 252) short = short.slice(0, -1)
+  return `${short}...`
+}

@@ -8,6 +8,15 @@ export interface Peer {
   readonly tls: boolean
 }
 
+/** What a connection is called in logs: `127.0.0.1:50000 -> 127.0.0.1:5672`. */
+export function peerName(peer: Peer): string {
+  return `${endpoint(peer.address, peer.port)} -> ${endpoint(peer.localAddress, peer.localPort)}`
+}
+
+function endpoint(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+}
+
 /** What a connection machine asks of the socket that carries it; tests carry it without one. */
 export interface Transport {
   /** Bytes handed over and not yet taken by the kernel. */

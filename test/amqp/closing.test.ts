@@ -313,6 +313,17 @@ for (const [what, end] of [
   })
 }
 
+test('close-ok is heard behind a frame that was only half there when the server closed', (t) => {
+  const { client } = openNode()
+  const half = publish(1, { routingKey: 'q', body: 'x'.repeat(5000) })
+  client.send(half.subarray(0, 700))
+  client.connection.close(320, 'CONNECTION_FORCED - shutdown')
+  client.send(half.subarray(700), encodeConnectionCloseOk(0))
+  client.expect(CONNECTION_CLOSE)
+  client.expectNothing()
+  t.true(client.transport.ended)
+})
+
 test('an error while the connection is closing changes nothing', (t) => {
   const { client } = openNode()
   client.send(encodeChannelOpen(1))
