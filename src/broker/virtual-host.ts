@@ -54,6 +54,8 @@ export class PublishResult {
   routed = false
   /** A queue refused it: a confirm becomes a nack. */
   rejected = false
+  /** The message as it was stored where that differs from what was published: without BCC. */
+  stored: Message | undefined = undefined
   /** What a confirm waits for; 0 when nothing was journalled. */
   position: Position = 0
 }
@@ -149,13 +151,13 @@ export class VirtualHost implements EntityHost {
     return this.#addExchange(new Exchange(this, name, type, declaration))
   }
 
-  /** @throws AmqpError 406 when `ifUnused` and it has bindings as a source. A missing one is fine. */
+  /** @throws AmqpError 403 for a reserved name, 406 when `ifUnused` and it has bindings as a source. A missing one is fine. */
   deleteExchange(name: string, ifUnused: boolean): void {
-    const exchange = this.#exchanges.get(name)
-    if (exchange === undefined) return
     if (isBuiltIn(name)) {
       throw accessRefused(`deletion of system ${entity('exchange', name, this.name)} not allowed`)
     }
+    const exchange = this.#exchanges.get(name)
+    if (exchange === undefined) return
     if (ifUnused && exchange.bindings.size > 0) {
       throw preconditionFailed(`${entity('exchange', name, this.name)} in use`)
     }
@@ -204,11 +206,11 @@ export class VirtualHost implements EntityHost {
 
   /** @throws AmqpError 406 when a condition for deleting the queue is not met. */
   checkDeletion(queue: Queue, conditions: { ifUnused: boolean; ifEmpty: boolean }): void {
-    if (conditions.ifUnused && queue.consumerCount > 0) {
-      throw preconditionFailed(`${entity('queue', queue.name, this.name)} in use`)
-    }
     if (conditions.ifEmpty && queue.messageCount > 0) {
       throw preconditionFailed(`${entity('queue', queue.name, this.name)} not empty`)
+    }
+    if (conditions.ifUnused && queue.consumerCount > 0) {
+      throw preconditionFailed(`${entity('queue', queue.name, this.name)} in use`)
     }
   }
 
@@ -312,7 +314,8 @@ export class VirtualHost implements EntityHost {
   /** Enqueues what `resolve` has fixed. */
   publishResolved(resolved: ResolvedPublish): PublishResult {
     const result = this.#cleared()
-    this.#enqueue(resolved.route.queues, resolved.route.durable, resolved.message, result)
+    const queues = resolved.route.queues.filter((queue) => !queue.deleted)
+    this.#enqueue(queues, resolved.route.durable, resolved.message, result)
     return result
   }
 
@@ -383,20 +386,31 @@ export class VirtualHost implements EntityHost {
   }
 
   #removeExchange(exchange: Exchange): void {
-    if (this.#exchanges.get(exchange.name) !== exchange) return
-    this.#exchanges.delete(exchange.name)
-    this.generation++
-    exchange.markDeleted()
-    for (const binding of [...exchange.bindings.all(), ...exchange.incoming]) this.#removeBinding(binding)
+    // Auto-delete exchanges bound one to the next go one after the other: a chain of thousands needs no stack.
+    const going = [exchange]
+    for (let next = going.pop(); next !== undefined; next = going.pop()) {
+      if (this.#exchanges.get(next.name) !== next) continue
+      this.#exchanges.delete(next.name)
+      this.generation++
+      next.markDeleted()
+      for (const binding of [...next.bindings.all(), ...next.incoming]) {
+        if (this.#unlink(binding)) going.push(binding.source)
+      }
+    }
   }
 
   #removeBinding(binding: Binding): void {
+    if (this.#unlink(binding)) this.#removeExchange(binding.source)
+  }
+
+  /** @returns whether its source is to go with it, as an auto-delete exchange does with its last binding. */
+  #unlink(binding: Binding): boolean {
     const { source, destination } = binding
-    if (!source.bindings.remove(binding)) return
+    if (!source.bindings.remove(binding)) return false
     this.generation++
     if (destination instanceof Queue) destination.bindings.delete(binding)
     else destination.incoming.delete(binding)
-    if (source.autoDelete && source.bindings.size === 0) this.#removeExchange(source)
+    return source.autoDelete && source.bindings.size === 0
   }
 
   /** Follows a key that alone decides; false when some exchange on the way wants to see the message. */
@@ -440,7 +454,8 @@ export class VirtualHost implements EntityHost {
       if (exchange.name === '') this.#visitDefault(key, targets)
       else exchange.router.route(key, message as Message, targets)
     }
-    if (targets.matched > 0 || exchange.alternateExchange === undefined) return
+    // The default exchange as an alternate leads nowhere. Source: RabbitMQ.
+    if (targets.matched > 0 || exchange.alternateExchange === undefined || exchange.alternateExchange === '') return
     const alternate = this.#exchanges.get(exchange.alternateExchange)
     if (alternate !== undefined) targets.exchanges.push(alternate)
   }
@@ -462,6 +477,7 @@ export class VirtualHost implements EntityHost {
     }
     const hasHeaders = (message.propertyFlags & PropertyFlag.HEADERS) !== 0
     const selection = hasHeaders ? senderSelection(message, this.#view) : undefined
+    result.stored = selection?.message
     if (selection === undefined && route.cacheable) {
       this.#enqueue(route.queues, route.durable, message, result)
       return
@@ -478,6 +494,7 @@ export class VirtualHost implements EntityHost {
     const result = this.#result
     result.routed = false
     result.rejected = false
+    result.stored = undefined
     result.position = 0
     return result
   }
