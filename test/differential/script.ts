@@ -46,7 +46,7 @@ export class Script {
   readonly #connections: Connection[] = []
   readonly #normaliser: Normaliser
   readonly #names = new Map<string, 'queue' | 'exchange'>()
-  #wake: (() => void) | undefined
+  readonly #waiting = new Set<() => void>()
 
   constructor(port: number, timing: Timing, id: string, options: SessionOptions) {
     this.port = port
@@ -127,7 +127,7 @@ export class Script {
 
   /** Called by connections when something has arrived. */
   wake(): void {
-    this.#wake?.()
+    for (const wake of this.#waiting) wake()
   }
 
   /** Adds a line of its own to what is compared. */
@@ -211,12 +211,14 @@ export class Script {
   async #nextEvent(milliseconds: number): Promise<boolean> {
     let arrived = false
     let stop = () => {}
+    let wake = () => {}
     const event = new Promise<void>((resolve) => {
-      this.#wake = () => {
+      wake = () => {
         arrived = true
         resolve()
       }
     })
+    this.#waiting.add(wake)
     const time = new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, milliseconds)
       stop = () => clearTimeout(timer)
@@ -225,7 +227,7 @@ export class Script {
     stop()
     // The timer may be late because this process was busy; what waits in the sockets is read before it counts.
     for (let turn = 0; turn < TURNS && !arrived; turn++) await new Promise((resolve) => setImmediate(resolve))
-    this.#wake = undefined
+    this.#waiting.delete(wake)
     return arrived
   }
 }

@@ -203,7 +203,8 @@ export const permission = group('permission', (session) => {
   session('topic permission: CC', async (s) => {
     const c = await s.open({ user: 'topical', password: 'topical' })
     c.publish('amq.topic', s.own('ok.'), 'x', { properties: { headers: { CC: ['bad.cc'] } } })
-    await c.closed()
+    await s.quiet()
+    await c.declare(s.q())
   })
 
   session('topic permission: binding and unbinding', async (s) => {
