@@ -6,6 +6,8 @@ const BUILT_IN = 'A plugin’s exchange type in RabbitMQ, built into Leveret (se
 const LOCATOR = 'Accepted on classic queues, as in 4.0 (semantics, section 1.1).'
 const ONE_NODE = 'Where a queue’s master lives means nothing on one node (semantics, section 5.7).'
 const NO_STREAMS = 'Leveret has no streams.'
+const EVERYWHERE =
+  'Line breaks are removed from the queue names of all methods (semantics, section 1.1); 3.10 leaves some out.'
 const STORED_TYPE = 'A queue has its type among its arguments, as in 4.0 (semantics, section 0).'
 
 const ends = 'a < socket ends'
@@ -14,6 +16,9 @@ const precondition = (text: string, classId = 50, methodId = 10) =>
   channelClose(406, `PRECONDITION_FAILED - ${text}`, classId, methodId)
 const invalid = (arg: string, why: string) => precondition(`invalid arg '${arg}' for queue 'q' in vhost '/'${why}`)
 const commandInvalid = (text: string) => connectionClose(503, `COMMAND_INVALID - ${text}`, 40, 10)
+
+const noQueue = (classId: number, methodId: number) =>
+  channelClose(404, "NOT_FOUND - no queue '\ra\n' in vhost '/'", classId, methodId)
 
 const unknownType = (session: string, type: string, theirs = 'unknown') =>
   insteadOfRest(
@@ -126,5 +131,15 @@ export const DECLARATIONS: readonly AcceptedDifference[] = [
       'a1 < basic.consume-ok consumerTag="two"',
       channelClose(403, "ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use", 60, 20),
     ],
+  ),
+  instead(EVERYWHERE, 'queue: a name with line breaks: get', [noQueue(60, 70), 'a1 < basic.get-empty clusterId=""']),
+  instead(EVERYWHERE, 'queue: a name with line breaks: purge', [noQueue(50, 30), 'a1 < queue.purge-ok messageCount=0']),
+  insteadOfRest(
+    EVERYWHERE,
+    'queue: a name with line breaks: consume',
+    noQueue(60, 20),
+    'a1 < basic.consume-ok consumerTag="t"',
+    'a1 > queue.declare queue="a" passive',
+    'a1 < queue.declare-ok queue="a" messageCount=0 consumerCount=1',
   ),
 ]
