@@ -2,7 +2,7 @@ import { Connection } from '../../src/amqp/index.ts'
 import { Listener } from '../../src/net/index.ts'
 import { BrokerNode } from '../../src/server/node.ts'
 import { resolveOptions } from '../../src/server/options.ts'
-import { PERMISSIONS, TOPIC_PERMISSION, VHOSTS } from './users.ts'
+import { PERMISSIONS, TAGS, TOPIC_PERMISSION, VHOSTS } from './users.ts'
 
 /** A Leveret in this process, on a free port. */
 export interface Leveret {
@@ -16,7 +16,7 @@ export async function startLeveret(): Promise<Leveret> {
   const node = new BrokerNode(options)
   for (const name of VHOSTS) node.addVirtualHost(name)
   for (const [name, patterns] of Object.entries(PERMISSIONS)) {
-    if (name !== 'guest') node.users.add(name, name)
+    if (name !== 'guest') node.users.add(name, name, (TAGS[name] ?? '').split(',').filter(Boolean))
     if (patterns) node.users.setPermissions(name, '/', patterns)
   }
   node.users.setTopicPermissions(TOPIC_PERMISSION.user, '/', TOPIC_PERMISSION.exchange, TOPIC_PERMISSION)

@@ -18,8 +18,12 @@ export const PERMISSIONS: Readonly<Record<string, Patterns | undefined>> = {
   generated: { configure: '^amq\\.gen-', write: '^amq\\.gen-', read: '^amq\\.gen-' },
   nothing: { configure: '', write: '', read: '' },
   topical: EVERYTHING,
+  actor: EVERYTHING,
   stranger: undefined,
 }
+
+/** The tags of users who have any. */
+export const TAGS: Readonly<Record<string, string>> = { guest: 'administrator', actor: 'impersonator' }
 
 /** What `topical` may do on amq.topic, by routing key. */
 export const TOPIC_PERMISSION = { user: 'topical', exchange: 'amq.topic', write: '^ok\\.', read: '^ok\\.' }
@@ -33,7 +37,7 @@ export function definitions(): string {
     users: Object.keys(PERMISSIONS).map((name) => ({
       name,
       password: name,
-      tags: name === 'guest' ? 'administrator' : '',
+      tags: TAGS[name] ?? '',
     })),
     vhosts: VHOSTS.map((name) => ({ name })),
     permissions: [...permissions, { user: 'guest', vhost: 'other', ...EVERYTHING }],

@@ -365,6 +365,13 @@ export const connection = group('connection', (session) => {
     await a.openChannel(1)
   })
 
+  session('a client that falls silent loses its socket', async (s) => {
+    const a = await s.connect({ heartbeat: 1 })
+    await s.until(() => a.ended)
+    const said = a.takeEvents().filter(({ kind }) => kind !== EventKind.HEARTBEAT)
+    s.note(said.map(({ text }) => text).join(', '))
+  })
+
   session('the server sends heartbeats when it has nothing to say', async (s) => {
     const a = await s.connect({ heartbeat: 1 })
     const came = await s.until(() => a.events.some(({ kind }) => kind === EventKind.HEARTBEAT))

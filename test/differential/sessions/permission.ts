@@ -238,6 +238,13 @@ export const permission = group('permission', (session) => {
     await c.closed()
   })
 
+  session('an impersonator may give any user id', async (s) => {
+    const c = await s.open({ user: 'actor', password: 'actor' })
+    await c.confirmSelect()
+    for (const userId of ['actor', 'guest', 'nobody']) c.publish('', s.own('k'), 'x', { properties: { userId } })
+    await c.wait({ confirm: 3 })
+  })
+
   session('a refused publish is told after its content, and other channels go on', async (s) => {
     const { c } = await limited(s)
     const d = await c.connection.openChannel(2)
