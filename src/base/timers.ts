@@ -76,15 +76,20 @@ export class Timers {
 
   /** Fires what is due; called by the alarm, and by tests that own the clock. */
   run(): void {
-    this.#armedAt = Number.POSITIVE_INFINITY
+    // Callbacks schedule others: the alarm is set once, when all that is due has been fired.
+    this.#armedAt = Number.NEGATIVE_INFINITY
     const now = this.#clock.refresh()
-    for (let first = this.#heap[0]; first !== undefined && first.at <= now; first = this.#heap[0]) {
-      this.#remove(0)
-      const callback = first.callback
-      first.callback = undefined
-      callback?.()
+    try {
+      for (let first = this.#heap[0]; first !== undefined && first.at <= now; first = this.#heap[0]) {
+        this.#remove(0)
+        const callback = first.callback
+        first.callback = undefined
+        callback?.()
+      }
+    } finally {
+      this.#armedAt = Number.POSITIVE_INFINITY
+      this.#arm()
     }
-    this.#arm()
   }
 
   clear(): void {

@@ -68,20 +68,26 @@ export class Turn {
   }
 
   run(): void {
-    this.#scheduled = false
-    const draining = this.#draining
-    this.#draining = []
-    for (const queue of draining) {
-      queue.drainMarked = false
-      queue.drain()
+    // What is marked before the writes is mostly done further down in this run, and needs no other.
+    this.#scheduled = true
+    try {
+      const draining = this.#draining
+      this.#draining = []
+      for (const queue of draining) {
+        queue.drainMarked = false
+        queue.drain()
+      }
+      this.#commit()
+      const settling = this.#settling
+      this.#settling = []
+      for (const channel of settling) {
+        channel.settleMarked = false
+        channel.settle()
+      }
+    } finally {
+      this.#scheduled = false
     }
-    this.#commit()
-    const settling = this.#settling
-    this.#settling = []
-    for (const channel of settling) {
-      channel.settleMarked = false
-      channel.settle()
-    }
+    if (this.#draining.length > 0 || this.#settling.length > 0) this.schedule()
     const flushing = this.#flushing
     this.#flushing = []
     for (const connection of flushing) {
