@@ -31,8 +31,7 @@ const got = new Message()
 export function basicQos(channel: Channel, method: BasicQos): void {
   if (method.prefetchSize !== 0) throw notImplemented(`prefetch_size!=0 (${method.prefetchSize})`)
   if (method.global) {
-    channel.globalPrefetch = method.prefetchCount
-    channel.wakeConsumers()
+    channel.limitPrefetch(method.prefetchCount)
   } else {
     channel.prefetchCount = method.prefetchCount
   }
@@ -43,15 +42,14 @@ export function basicConsume(channel: Channel, method: BasicConsume): void {
   const { connection, vhost } = channel
   const name = meantQueue(channel, method.queue)
   const asked = method.consumerTag
-  if (asked !== '' && isConsumerTagUsed(channel, asked)) throw notAllowed(`attempt to reuse consumer tag '${asked}'`)
+  if (name === REPLY_TO) {
+    consumeReplies(channel, asked, method)
+    return
+  }
+  const consumerTag = newConsumerTag(channel, asked)
   const limit = connection.amqp.settings.consumersPerChannelMax
   if (limit > 0 && channel.consumers.size >= limit) {
     throw notAllowed(`reached maximum (${limit}) of consumers per channel`)
-  }
-  const consumerTag = asked === '' ? vhost.generateConsumerTag() : asked
-  if (name === REPLY_TO) {
-    consumeReplies(channel, consumerTag, method)
-    return
   }
   checkAccess(channel, 'read', 'queue', name)
   const queue = vhost.queue(name, connection)
@@ -75,13 +73,19 @@ export function basicConsume(channel: Channel, method: BasicConsume): void {
   queue.drain()
 }
 
-function isConsumerTagUsed(channel: Channel, consumerTag: string): boolean {
-  return channel.consumers.has(consumerTag) || channel.directReply?.consumerTag === consumerTag
+/** @throws AmqpError 530 when the tag is taken. */
+function newConsumerTag(channel: Channel, asked: string): string {
+  if (asked === '') return channel.vhost.generateConsumerTag()
+  if (channel.consumers.has(asked) || channel.directReply?.consumerTag === asked) {
+    throw notAllowed(`attempt to reuse consumer tag '${asked}'`)
+  }
+  return asked
 }
 
-function consumeReplies(channel: Channel, consumerTag: string, method: BasicConsume): void {
-  if (!method.noAck) throw preconditionFailed('reply consumer cannot acknowledge')
+function consumeReplies(channel: Channel, asked: string, method: BasicConsume): void {
   if (channel.directReply !== undefined) throw preconditionFailed('reply consumer already set')
+  if (!method.noAck) throw preconditionFailed('reply consumer cannot acknowledge')
+  const consumerTag = newConsumerTag(channel, asked)
   channel.directReply = new DirectReply(channel, consumerTag)
   if (!method.noWait) channel.send(encodeBasicConsumeOk(channel.number, { consumerTag }))
 }

@@ -30,6 +30,10 @@ export class Channel {
   prefetchCount = 0
   /** For all deliveries of the channel together; 0 for no limit. */
   globalPrefetch = 0
+  /** Deliveries that count against that limit. */
+  outstanding = 0
+  /** Up to this tag, what basic.get has handed out counts, too. */
+  #countedTag = 0
   confirms: Confirms | undefined
   transaction: Transaction | undefined
   directReply: DirectReply | undefined
@@ -52,9 +56,25 @@ export class Channel {
     return this.state === 'open' && this.publisher.idle
   }
 
-  /** Deliveries that count against the limit of the whole channel. */
-  get outstanding(): number {
-    return this.unacked.count + (this.transaction?.settledCount ?? 0)
+  /**
+   * Sets the limit for all deliveries of the channel together. What basic.get hands out does not count, except what
+   * was out when the limit was set first. Source: RabbitMQ.
+   */
+  limitPrefetch(prefetchCount: number): void {
+    if (this.globalPrefetch === 0) {
+      this.#countedTag = this.deliveryTag
+      this.outstanding = this.unacked.count + (this.transaction?.settledCount ?? 0)
+    }
+    this.globalPrefetch = prefetchCount
+    this.wakeConsumers()
+  }
+
+  /** A delivery has been settled for good. */
+  uncount(deliveryTag: number, consumer: AmqpConsumer | undefined): void {
+    if (consumer === undefined && deliveryTag > this.#countedTag) return
+    const wasLimited = this.globalPrefetch !== 0 && this.outstanding >= this.globalPrefetch
+    this.outstanding--
+    if (wasLimited) this.wakeConsumers()
   }
 
   send(frame: Buffer): void {
@@ -73,6 +93,7 @@ export class Channel {
   /** A delivery that needs an ack is about to be sent. */
   track(deliveryTag: number, queue: Queue, place: number, consumer: AmqpConsumer | undefined): void {
     this.unacked.push(deliveryTag, queue, place, consumer)
+    if (consumer !== undefined) this.outstanding++
     if (this.#ackTimer === undefined) this.#watchAcks()
   }
 
@@ -123,12 +144,14 @@ export class Channel {
     // A message given back once too often may arrive here again, from the queue of its dead letters.
     const lastTag = this.deliveryTag
     for (let slot = unacked.oldest(); slot >= 0; slot = unacked.oldest()) {
-      if (unacked.tagAt(slot) > lastTag) break
+      const deliveryTag = unacked.tagAt(slot)
+      if (deliveryTag > lastTag) break
       const queue = unacked.queueAt(slot)
       const place = unacked.placeAt(slot)
       const consumer = unacked.consumerAt(slot)
       unacked.remove(slot)
       if (consumer !== undefined) consumer.inFlight--
+      this.uncount(deliveryTag, consumer)
       queue.requeue(place)
     }
   }

@@ -11,6 +11,7 @@ import {
   CONNECTION_CLOSE,
   CONNECTION_CLOSE_OK,
   CONNECTION_UPDATE_SECRET,
+  CONTENT_HEADER_FIXED_BYTES,
   CodecError,
   type ConnectionClose,
   cannotDecode,
@@ -209,6 +210,11 @@ export class Connection implements Flushable, AlarmListener {
     // A peer that makes us talk (mandatory publishes, replies) and does not read is not listened to either.
     if (backlog > REPLY_BACKLOG_MAX) this.#gate.stop(ReadStop.BACKLOG)
     if (this.state === 'closed' && !this.#disconnected) this.#transport.end()
+  }
+
+  /** Bytes sent that the peer has not let the kernel take. */
+  get backlog(): number {
+    return this.#transport.backlog
   }
 
   /** False while deliveries would only pile up. */
@@ -417,7 +423,8 @@ export class Connection implements Flushable, AlarmListener {
     }
     if (this.state === 'closing') return
     if (this.state !== 'running') {
-      throw unexpectedFrame(`frame on channel ${number} in connection state ${this.state}`)
+      this.#current(0, 0, 0, this.#resumeAt)
+      throw unexpectedFrame(describeFrame(FrameType.METHOD, buffer, from - 4, to))
     }
     const channel = this.channels.get(number)
     if (channel === undefined) {
@@ -498,15 +505,15 @@ export class Connection implements Flushable, AlarmListener {
   }
 
   #otherFrame(type: number, number: number, buffer: Buffer, from: number, to: number): void {
-    if (type === FrameType.HEARTBEAT) {
+    const empty = from === to
+    if (type === FrameType.HEARTBEAT && empty) {
       if (number !== 0) throw unexpectedFrame(describeFrame(type, buffer, from, to))
       return
     }
-    if (type !== FrameType.METHOD && type !== FrameType.HEADER && type !== FrameType.BODY) {
-      throw unknownFrameType(type, buffer, from, to)
-    }
-    if (type === FrameType.METHOD) throw cannotDecode(buffer, from, to)
+    const isContent = (type === FrameType.HEADER && to - from >= CONTENT_HEADER_FIXED_BYTES) || type === FrameType.BODY
+    if (!isContent) throw unknownFrameType(type, buffer, from, to)
     if (this.state === 'closing') return
+    if (number === 0) throw unexpectedFrame(describeFrame(type, buffer, from, to))
     const channel = this.channels.get(number)
     if (channel?.state === 'closing') return
     if (channel === undefined || channel.publisher.idle) {

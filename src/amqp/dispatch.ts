@@ -22,9 +22,7 @@ import {
   type BasicRecover,
   type BasicReject,
   CHANNEL_CLOSE,
-  CHANNEL_CLOSE_OK,
   CHANNEL_FLOW,
-  CHANNEL_FLOW_OK,
   CHANNEL_OPEN,
   type ChannelFlow,
   CONFIRM_SELECT,
@@ -148,12 +146,8 @@ export function dispatch(channel: Channel, id: number, method: MethodDecoder): v
       if (!(method as ChannelFlow).active) throw notImplemented('active=false')
       channel.send(encodeChannelFlowOk(channel.number, { active: true }))
       break
-    case CHANNEL_FLOW_OK:
-      break
     case CHANNEL_OPEN:
       throw channelError("second 'channel.open' seen")
-    case CHANNEL_CLOSE_OK:
-      throw channelError("expected 'channel.open'")
     case CHANNEL_CLOSE:
       channel.settleConfirms()
       channel.removeConsumers()

@@ -47,8 +47,8 @@ export function exchangeDelete(channel: Channel, method: ExchangeDelete): void {
 export function exchangeBind(channel: Channel, method: ExchangeBind): void {
   const { vhost } = channel
   const names = checkBinding(channel, method)
-  const destination = vhost.exchange(names.destination)
   const source = vhost.exchange(names.source)
+  const destination = vhost.exchange(names.destination)
   const routingKey = method.routingKey
   checkTopicAccess(channel, 'read', source, routingKey)
   vhost.bind(source, destination, routingKey, method.arguments)
@@ -60,6 +60,7 @@ export function exchangeUnbind(channel: Channel, method: ExchangeUnbind): void {
   const names = checkBinding(channel, method)
   const destination: Exchange | undefined = vhost.exchanges.get(names.destination)
   const source = vhost.exchanges.get(names.source)
+  if (source !== undefined) checkTopicAccess(channel, 'read', source, method.routingKey)
   if (source !== undefined && destination !== undefined) {
     vhost.unbind(source, destination, method.routingKey, method.arguments)
   }

@@ -82,8 +82,8 @@ export class Handshake {
     const capabilities = new Table()
     for (const name of SERVER_CAPABILITIES) capabilities.set(name, bool(true))
     const properties = new Table()
-    for (const [name, value] of serverProperties.entries) properties.set(name, value)
     properties.set('capabilities', { type: 'F', value: capabilities })
+    for (const [name, value] of serverProperties.entries) properties.set(name, value)
     connection.out.append(
       encodeConnectionStart(0, {
         versionMajor: 0,

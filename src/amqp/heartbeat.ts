@@ -19,6 +19,8 @@ export class Heartbeat {
   #sendsIfQuiet = 0
   #halves = 0
   #silentChecks = 0
+  /** What the peer had still to take at the last check. */
+  #lastBacklog = 0
   #timer: Timer | undefined
 
   constructor(connection: Connection) {
@@ -58,7 +60,11 @@ export class Heartbeat {
   }
 
   #isDead(): boolean {
-    this.#silentChecks = this.received || this.suspended ? 0 : this.#silentChecks + 1
+    // While we wait for the peer to read, nothing of it is heard: that it reads is its sign of life.
+    const { backlog } = this.#connection
+    const isReading = backlog !== this.#lastBacklog
+    this.#lastBacklog = backlog
+    this.#silentChecks = this.received || this.suspended || isReading ? 0 : this.#silentChecks + 1
     this.received = false
     return this.#silentChecks >= 2
   }

@@ -120,6 +120,8 @@ export class Publisher {
     message.owned = false
     this.#channel.connection.handlingPublish(channelNumber, after)
     this.#publish(message, buffer[bitsAt] as number)
+    // An idle channel must not keep the chunk it read last.
+    message.release()
     return after
   }
 
@@ -202,7 +204,7 @@ export class Publisher {
       return
     }
     const result = vhost.publish(route, message)
-    if (mandatory && !result.routed) returnMessage(channel, message)
+    if (mandatory && !result.routed) returnMessage(channel, result.stored ?? message)
     if (channel.confirms !== undefined) channel.confirms.published(result.position, result.rejected)
   }
 

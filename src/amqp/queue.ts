@@ -1,4 +1,4 @@
-import { accessRefused, notFound, type Queue } from '../broker/index.ts'
+import { accessRefused, notFound, type Queue, REPLY_TO } from '../broker/index.ts'
 import {
   encodeQueueBindOk,
   encodeQueueDeclareOk,
@@ -32,13 +32,14 @@ export function queueDeclare(channel: Channel, method: QueueDeclare): void {
 
 /** Lets a responder find out whether its requester is still there. Source: RabbitMQ's direct reply-to. */
 function declareReplyTo(channel: Channel, name: string, noWait: boolean): void {
-  if (channel.vhost.replyConsumers.find(name) === undefined) throw notFound('queue', name, channel.vhost.name)
+  const isThere = name === REPLY_TO || channel.vhost.replyConsumers.find(name) !== undefined
+  if (!isThere) throw notFound('queue', name, channel.vhost.name)
   if (noWait) return
   channel.send(encodeQueueDeclareOk(channel.number, { queue: name, messageCount: 0, consumerCount: 1 }))
 }
 
 function passiveQueue(channel: Channel, name: string): Queue {
-  const queue = channel.vhost.queue(meantQueue(channel, name), channel.connection)
+  const queue = channel.vhost.queue(name, channel.connection)
   queue.touch()
   return queue
 }
@@ -63,8 +64,8 @@ function declareQueue(channel: Channel, name: string, method: QueueDeclare): Que
 export function queueBind(channel: Channel, method: QueueBind): void {
   const { vhost, connection } = channel
   const names = checkBinding(channel, method)
-  const queue = vhost.queue(names.queue, connection)
   const exchange = vhost.exchange(names.exchange)
+  const queue = vhost.queue(names.queue, connection)
   checkTopicAccess(channel, 'read', exchange, names.routingKey)
   vhost.bind(exchange, queue, names.routingKey, method.arguments)
   if (!method.noWait) channel.send(encodeQueueBindOk(channel.number, {}))
@@ -74,9 +75,14 @@ export function queueUnbind(channel: Channel, method: QueueUnbind): void {
   const { vhost, connection } = channel
   const names = checkBinding(channel, method)
   const exchange = vhost.exchanges.get(names.exchange)
-  if (vhost.queues.has(names.queue)) {
-    const queue = vhost.queue(names.queue, connection)
-    if (exchange !== undefined) vhost.unbind(exchange, queue, names.routingKey, method.arguments)
+  const queue = vhost.queues.get(names.queue)
+  if (exchange !== undefined) checkTopicAccess(channel, 'read', exchange, names.routingKey)
+  if (exchange !== undefined && queue !== undefined) {
+    const args = method.arguments
+    // Whose queue it is matters only when there is something to unbind. Source: RabbitMQ.
+    if (exchange.bindings.find(queue, names.routingKey, args) !== undefined) {
+      vhost.unbind(exchange, vhost.queue(names.queue, connection), names.routingKey, args)
+    }
   }
   channel.send(encodeQueueUnbindOk(channel.number, {}))
 }

@@ -30,23 +30,23 @@ export function settle(channel: Channel, deliveryTag: number, multiple: boolean,
 
 function settleSlot(channel: Channel, slot: number, settlement: Settlement): void {
   const { unacked, transaction } = channel
+  const deliveryTag = unacked.tagAt(slot)
   const queue = unacked.queueAt(slot)
   const place = unacked.placeAt(slot)
   const consumer = unacked.consumerAt(slot)
   if (transaction !== undefined) {
-    transaction.settle(unacked.tagAt(slot), queue, place, consumer, settlement)
+    transaction.settle(deliveryTag, queue, place, consumer, settlement)
     unacked.remove(slot)
     return
   }
-  const wasLimited = channel.globalPrefetch !== 0 && unacked.count >= channel.globalPrefetch
   unacked.remove(slot)
-  applySettlement(channel, queue, place, consumer, settlement)
-  if (wasLimited) channel.wakeConsumers()
+  applySettlement(channel, deliveryTag, queue, place, consumer, settlement)
 }
 
 /** Tells the queue, and lets a consumer go on that was at its prefetch limit. */
 export function applySettlement(
   channel: Channel,
+  deliveryTag: number,
   queue: Queue,
   place: number,
   consumer: AmqpConsumer | undefined,
@@ -55,6 +55,7 @@ export function applySettlement(
   if (settlement === Settlement.ACK) queue.acknowledge(place)
   else if (settlement === Settlement.REQUEUE) queue.requeue(place)
   else queue.reject(place)
+  channel.uncount(deliveryTag, consumer)
   if (consumer === undefined) return
   if (consumer.inFlight-- === consumer.prefetchCount) channel.connection.turn.drain(queue)
 }

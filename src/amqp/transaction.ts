@@ -88,12 +88,11 @@ export class Transaction implements JournalWaiter {
       const result = resolved === undefined ? vhost.publish(route, message) : vhost.publishResolved(resolved)
       position = Math.max(position, result.position)
       rejected ||= result.rejected
-      if (mandatory && !result.routed) returnMessage(channel, message)
+      if (mandatory && !result.routed) returnMessage(channel, resolved?.message ?? result.stored ?? message)
     }
-    for (const { queue, place, consumer, settlement } of settlements) {
-      applySettlement(channel, queue, place, consumer, settlement)
+    for (const { deliveryTag, queue, place, consumer, settlement } of settlements) {
+      applySettlement(channel, deliveryTag, queue, place, consumer, settlement)
     }
-    if (settlements.length > 0 && channel.globalPrefetch !== 0) channel.wakeConsumers()
     if (rejected) throw preconditionFailed('partial tx completion')
     this.#whenCompleted(position, committed)
   }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type FieldValue, integerOf, PropertyFlag, PropertyView, type Table, textOf, typeName } from '../codec/index.ts'
 import { entity, preconditionFailed } from './errors.ts'
-import { valueKey } from './exchange/value-key.ts'
+import { exactKey } from './exchange/value-key.ts'
 import type { Message } from './message.ts'
 
 const HEADER_DEFAULT = 'x-deduplication-header'
@@ -106,6 +106,6 @@ function isAsked(args: Table): boolean {
 }
 
 function cacheKey(value: FieldValue): string {
-  const key = valueKey(value)
+  const key = exactKey(value)
   return key.length <= KEY_CHARACTERS_MAX ? key : createHash('sha256').update(key).digest('base64')
 }

@@ -1,4 +1,12 @@
-import { PropertyFlag, type PropertyView, readShortstr, readUint16 } from '../codec/index.ts'
+import {
+  PropertyFlag,
+  type PropertyView,
+  readText,
+  readUint16,
+  shortstrEnd,
+  textBytes,
+  writeText,
+} from '../codec/index.ts'
 
 const NOTHING = Buffer.alloc(0)
 
@@ -48,12 +56,13 @@ export class Message {
     return readUint16(this.buffer, this.propertiesAt)
   }
 
+  /** A byte that is not UTF-8 stays apart, see `readText`: RabbitMQ takes any bytes in a publish. */
   get exchange(): string {
-    return readShortstr(this.buffer, this.exchangeAt)
+    return readText(this.buffer, this.exchangeAt + 1, shortstrEnd(this.buffer, this.exchangeAt))
   }
 
   get routingKey(): string {
-    return readShortstr(this.buffer, this.routingKeyAt)
+    return readText(this.buffer, this.routingKeyAt + 1, shortstrEnd(this.buffer, this.routingKeyAt))
   }
 
   /** Bytes of exchange name and routing key with their length octets. */
@@ -123,15 +132,15 @@ export class Message {
    * @throws RangeError when exchange or routing key is longer than 255 bytes.
    */
   static of(exchange: string, routingKey: string, properties: Buffer, body: Buffer, marks = 0): Message {
-    const exchangeLength = Buffer.byteLength(exchange)
-    const routingKeyLength = Buffer.byteLength(routingKey)
+    const exchangeLength = textBytes(exchange)
+    const routingKeyLength = textBytes(routingKey)
     if (exchangeLength > 255) throw new RangeError('an exchange name has at most 255 bytes')
     if (routingKeyLength > 255) throw new RangeError('a routing key has at most 255 bytes')
     const address = Buffer.allocUnsafe(2 + exchangeLength + routingKeyLength)
     address[0] = exchangeLength
-    address.write(exchange, 1)
+    writeText(address, 1, exchange)
     address[1 + exchangeLength] = routingKeyLength
-    address.write(routingKey, 2 + exchangeLength)
+    writeText(address, 2 + exchangeLength, routingKey)
     return Message.from(address, 1 + exchangeLength, properties, body, marks)
   }
 

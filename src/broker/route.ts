@@ -1,4 +1,4 @@
-import { readShortstr } from '../codec/index.ts'
+import { readText, shortstrEnd } from '../codec/index.ts'
 import type { Exchange } from './exchange/exchange.ts'
 import type { Queue } from './queue/queue.ts'
 import type { ReplyConsumer } from './reply-to.ts'
@@ -65,8 +65,11 @@ function keyOf(buffer: Buffer, from: number, to: number): string {
   return (buffer as unknown as Latin1Source).latin1Slice(from, to)
 }
 
-/** Reads exchange and key of an address, checking their UTF-8. */
+/** Reads exchange and key of an address. Bytes that are not UTF-8 stay apart, see `readText`. */
 export function readAddress(buffer: Buffer, exchangeAt: number): { exchange: string; routingKey: string } {
-  const exchange = readShortstr(buffer, exchangeAt)
-  return { exchange, routingKey: readShortstr(buffer, exchangeAt + 1 + (buffer[exchangeAt] as number)) }
+  const exchangeEnd = shortstrEnd(buffer, exchangeAt)
+  return {
+    exchange: readText(buffer, exchangeAt + 1, exchangeEnd),
+    routingKey: readText(buffer, exchangeEnd + 1, shortstrEnd(buffer, exchangeEnd)),
+  }
 }

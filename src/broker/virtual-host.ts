@@ -249,7 +249,6 @@ export class VirtualHost implements EntityHost {
    * Where messages with this address go.
    * @param addressAt offset of the exchange's length octet; the routing key follows it.
    * @returns undefined when there is no such exchange.
-   * @throws CodecError 501 when exchange or key is not UTF-8.
    */
   findRoute(buffer: Buffer, addressAt: number, addressEnd: number): Route | undefined {
     const cached = this.#routes.find(buffer, addressAt, addressEnd, this.generation)

@@ -1,7 +1,8 @@
-import { type FieldValue, fieldEquals, readText, type Table, typeName } from '../../codec/index.ts'
+import { type FieldValue, readText, type Table, typeName } from '../../codec/index.ts'
 import { type AmqpError, inequivalent } from '../errors.ts'
 import { erlangAtom, erlangTerm } from './erlang-term.ts'
 import type { Exchange, ExchangeOptions, ExchangeType } from './exchange.ts'
+import { sameValue } from './value-key.ts'
 
 /**
  * Checks a re-declaration of an exchange, in RabbitMQ's order. Of the arguments only `alternate-exchange` is compared,
@@ -25,7 +26,7 @@ function checkArgument(exchange: Exchange, argument: string, args: Table): void 
   const received = args.get(argument)
   const current = exchange.arguments.get(argument)
   if (received !== undefined && current !== undefined) {
-    if (fieldEquals(received, current)) return
+    if (sameValue(received, current)) return
     throw differing(exchange, argument, `'${valueText(received)}'`, `'${valueText(current)}'`)
   }
   if (received !== current) throw differing(exchange, argument, typedText(received), typedText(current))

@@ -1,6 +1,7 @@
-import { type FieldValue, fieldEquals, longstr, type Table, textOf, typeName } from '../../codec/index.ts'
+import { type FieldValue, longstr, type Table, textOf, typeName } from '../../codec/index.ts'
 import { inequivalent, resourceLocked } from '../errors.ts'
 import { erlangTerm } from '../exchange/erlang-term.ts'
+import { sameValue } from '../exchange/value-key.ts'
 import { comparedArguments } from './arguments.ts'
 import type { Queue } from './queue.ts'
 
@@ -36,8 +37,15 @@ function checkArgument(queue: Queue, name: string, args: Table): void {
   const received = args.get(name) ?? (name === 'x-queue-type' ? longstr('classic') : undefined)
   if (received === undefined && current === undefined) return
   if (received !== undefined && current !== undefined) {
-    if (!fieldEquals(received, current)) checkProperty(queue, name, valueText(received), valueText(current))
-    return
+    if (sameValue(received, current)) return
+    throw inequivalent(
+      name,
+      'queue',
+      queue.name,
+      queue.host.name,
+      `'${valueText(received)}'`,
+      `'${valueText(current)}'`,
+    )
   }
   throw inequivalent(name, 'queue', queue.name, queue.host.name, typedText(received), typedText(current))
 }

@@ -17,13 +17,18 @@ export async function start(settings: StartSettings): Promise<void> {
   stopOnSignals(starting, log)
   const broker = await starting
   warnOfOpenDoors(settings, log)
-  log.info('Server startup complete', {
+  const { logLevel, logFormat } = settings
+  const logger = await createWinstonLogger({ level: logLevel, format: logFormat })
+  log.attach(logger)
+  // Whoever waits for the broker waits for this line: it is written whatever the level.
+  const isLogged = logLevel === 'info' || logLevel === 'debug'
+  const announcer = isLogged ? logger : await createWinstonLogger({ level: 'info', format: logFormat })
+  announcer.info('Server startup complete', {
     amqp: address(broker.host, broker.port),
     amqps: broker.tlsPort === undefined ? undefined : address(broker.host, broker.tlsPort),
     version: packageVersion(),
     pid: process.pid,
   })
-  log.attach(await createWinstonLogger({ level: settings.logLevel, format: settings.logFormat }))
 }
 
 function stopOnSignals(starting: Promise<Broker>, log: DeferredLogger): void {
