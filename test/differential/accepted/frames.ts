@@ -99,4 +99,15 @@ export const FRAMES: readonly AcceptedDifference[] = [
       ],
     ),
   ),
+  instead(
+    'A client may answer a cancel notification, which needs no answer (wire facts, section 7).',
+    'channel: cancel-ok out of nowhere',
+    [unimplemented(60, 31)],
+    [ends],
+    [
+      'a1 > queue.declare queue="q" exclusive',
+      'a1 > queue.declare queue="q" exclusive',
+      'a1 < queue.declare-ok queue="q" messageCount=0 consumerCount=0',
+    ],
+  ),
 ]

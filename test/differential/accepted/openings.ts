@@ -12,7 +12,17 @@ const unexpected = (state: string, classId: number, methodId: number) =>
 const outOfBounds = (what: string, value: number, bound: string) =>
   connectionClose(530, `NOT_ALLOWED - negotiated ${what} = ${value} is ${bound}`)
 
+const onChannel = (octets: string) => connectionClose(505, `UNEXPECTED_FRAME - type 1, ${octets}`)
+const channelOpen = onChannel('all octets = <<0,20,0,10,0>>')
+const queueDeclare = onChannel('all octets = <<0,50,0,10,0,0,0,0,0,0,0,0>>')
+
 const EXPLAINED: Record<string, string> = {
+  'channel.open where start-ok is due': channelOpen,
+  'channel.open where tune-ok is due': channelOpen,
+  'queue.declare where start-ok is due': queueDeclare,
+  'queue.declare where tune-ok is due': queueDeclare,
+  'start-ok on a channel': onChannel('first 16 octets = <<0,10,0,11,0,0,0,0,5,80,76,65,73,78,0,0>>'),
+  'a publish before the connection is open': onChannel('all octets = <<0,60,0,40,0,0,0,1,120,0>>'),
   'a mechanism that is not offered': unknownMechanism('NOSUCH'),
   'an empty mechanism': unknownMechanism(''),
   'a mechanism in lower case': unknownMechanism('plain'),
