@@ -13,7 +13,10 @@ function printed(format: LogFormat, level: string, statements: string): string[]
     const log = await createWinstonLogger({ level: '${level}', format: '${format}' })
     ${statements}
   `
-  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    encoding: 'utf8',
+    timeout: 30_000,
+  })
   if (stderr !== '') throw new Error(stderr)
   return stdout.split('\n').slice(0, -1)
 }
@@ -81,6 +84,13 @@ test('what a peer sent cannot look like a line of its own', (t) => {
   const lines = printed('pretty', 'info', "log.info('name a\\nb\\x1b[31m', { client: 'x\\n2026 error forged' })")
   t.is(lines.length, 1)
   t.true(lines[0]?.endsWith('info  name a\\xab\\x1b[31m client="x\\n2026 error forged"'), lines[0])
+})
+
+test('a long text from a peer, however it is made up, is cut and costs no time', (t) => {
+  const [line] = printed('json', 'info', "log.info('a-'.repeat(200_000) + '://', { user: 'x'.repeat(100_000) })")
+  const { message, user } = JSON.parse(line ?? '')
+  t.regex(message, /^(a-){2048}… \(400003 characters\)$/)
+  t.regex(user, /^x{4096}… \(100000 characters\)$/)
 })
 
 test('lines logged before the logger is there are written by it, with their own times', (t) => {
