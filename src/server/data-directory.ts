@@ -1,4 +1,5 @@
-import { accessSync, constants, mkdirSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 
 /** Why a data directory cannot be used, in one line. */
 export class DataDirectoryError extends Error {
@@ -17,11 +18,31 @@ export class DataDirectoryError extends Error {
  */
 export function openDataDirectory(path: string): void {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o750 })
+    makeDirectory(path)
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (error) {
     throw new DataDirectoryError(path, error as NodeJS.ErrnoException)
   }
+}
+
+/** Not mkdir's own `recursive`: Node loops for ever where the parent is there and yet nothing can be made, as in /proc. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o750 })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const parent = dirname(path)
+    if (code === 'ENOENT' && parent !== path) {
+      makeDirectory(parent)
+      mkdirSync(path, { mode: 0o750 })
+    } else if (!isDirectory(path)) {
+      throw error
+    }
+  }
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 }
 
 function reason(error: NodeJS.ErrnoException): string {
@@ -32,6 +53,10 @@ function reason(error: NodeJS.ErrnoException): string {
     case 'EACCES':
     case 'EPERM':
       return 'this user may not write there'
+    case 'ENOENT':
+      return 'no directory can be made there'
+    case 'ENAMETOOLONG':
+      return 'the name is too long'
     case 'EROFS':
       return 'the file system is read-only'
     case 'ENOSPC':

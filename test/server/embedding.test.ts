@@ -159,6 +159,16 @@ test('a data directory is made, and one that cannot be is refused', async (t) =>
   await startBroker(t, { dataDir: `${path}/a/b` })
   const error = await t.throwsAsync(Broker.start({ dataDir: '/dev/null/a' }), { instanceOf: DataDirectoryError })
   t.is(error?.message, 'cannot use the data directory /dev/null/a: something on its path is not a directory')
+  await t.throwsAsync(Broker.start({ dataDir: path.repeat(300) }), { message: /: the name is too long$/ })
+})
+
+const inProc = process.platform === 'linux' ? test : test.skip
+
+inProc('a data directory where the system makes none is refused at once', async (t) => {
+  await t.throwsAsync(Broker.start({ dataDir: '/proc/leveret' }), {
+    instanceOf: DataDirectoryError,
+    message: 'cannot use the data directory /proc/leveret: no directory can be made there',
+  })
 })
 
 test('clients are told RabbitMQ’s name and Leveret’s own beside it, and the options change it', async (t) => {
