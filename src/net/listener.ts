@@ -6,14 +6,7 @@ import { ListenError } from './listen-error.ts'
 import type { MachineFactory } from './machine.ts'
 import { peerOf, plainAddress } from './peer.ts'
 import { ReadBudget } from './read-budget.ts'
-
-/** PEM texts for a TLS listener. */
-export interface TlsOptions {
-  readonly cert: string | Buffer
-  readonly key: string | Buffer
-  /** When given, every client must show a certificate signed by this authority. */
-  readonly ca?: string | Buffer
-}
+import { checkTlsMaterial, type TlsOptions } from './tls-material.ts'
 
 export interface ListenerOptions {
   readonly host: string
@@ -92,6 +85,7 @@ export class Listener {
 }
 
 function createSecureServer(tls: TlsOptions, socketOptions: ServerOpts, options: ListenerOptions): Server {
+  checkTlsMaterial(tls)
   try {
     return createTlsServer({
       ...socketOptions,

@@ -94,6 +94,15 @@ test('closing the listener also drops handshakes under way', async (t) => {
   t.is(listener.connectionCount, 0)
 })
 
-test('a certificate that is none is refused when the port is opened', async (t) => {
-  await t.throwsAsync(listen(t, undefined, { tls: { cert: 'not a certificate', key: server.key } }))
+test('certificate, key or authority that are no good are refused with a reason when the port is opened', async (t) => {
+  const encrypted = '-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n'
+  for (const [tls, message] of [
+    [{ ...server, cert: 'x' }, 'the TLS certificate cannot be used: it holds no certificate in PEM form'],
+    [{ ...server, key: 'x' }, 'the TLS key cannot be used: it holds no private key in PEM form'],
+    [{ ...server, key: encrypted }, 'the TLS key cannot be used: it is encrypted; give one without a passphrase'],
+    [{ ...server, key: client.key }, 'the TLS key is not the key of the TLS certificate'],
+    [{ ...server, ca: 'x' }, 'the TLS authority cannot be used: it holds no certificate in PEM form'],
+  ] as const) {
+    await t.throwsAsync(listen(t, undefined, { tls }), { message })
+  }
 })
