@@ -62,7 +62,7 @@ async function run(args: readonly string[]): Promise<void> {
 function report(error: unknown): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return ExitCode.OK
-    complain(`${error.message.replace(/^error: /, '')}; see leveret --help`)
+    complain(`${error.message.replace(/^error: |\.$/g, '')}; see leveret --help`)
     return ExitCode.USAGE
   }
   if (error instanceof UsageError) {
@@ -73,6 +73,12 @@ function report(error: unknown): number {
   return ExitCode.FAILED
 }
 
+/** A value quoted in a message may be any length, and what was wrong with it comes behind. */
+const MESSAGE_LENGTH_MAX = 1000
+
 function complain(message: string): void {
-  process.stderr.write(`leveret: ${message.trim().replaceAll('\n', ' ')}\n`)
+  const line = message.trim().replaceAll('\n', ' ')
+  const half = MESSAGE_LENGTH_MAX / 2
+  const shown = line.length <= MESSAGE_LENGTH_MAX ? line : `${line.slice(0, half)}…${line.slice(-half)}`
+  process.stderr.write(`leveret: ${shown}\n`)
 }

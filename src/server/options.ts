@@ -125,6 +125,9 @@ export function resolveOptions(options: BrokerOptions): ResolvedOptions {
   }
   checkName('user', settled.user)
   checkName('vhost', settled.vhost)
+  // Longer, connection.start would not fit into a frame.
+  checkName('announceProduct', settled.announceProduct)
+  checkName('announceVersion', settled.announceVersion)
   if (settled.password === '') throw new OptionError('password', '', 'a password: nobody could log in with it')
   if (tls?.port !== undefined) checkNumber('tls.port', tls.port, ...OPTION_RANGES.port)
   return {

@@ -103,6 +103,7 @@ for (const [args, line] of [
   [['start', '--tls-cert', 'x'], 'leveret: --tls-cert needs --tls-port'],
   [['start', '--no-such-flag'], "leveret: unknown option '--no-such-flag'; see leveret --help"],
   [['begin'], "leveret: unknown command 'begin'; see leveret --help"],
+  [['start', 'x'], "leveret: too many arguments for 'start'. Expected 0 arguments but got 1; see leveret --help"],
 ] as const) {
   test(`\`leveret ${args.join(' ')}\` is refused in one line`, async (t) => {
     const program = leveret(t, args)
@@ -111,6 +112,13 @@ for (const [args, line] of [
     t.is(program.stdout, '')
   })
 }
+
+test('a message stays one short line, whatever was given', async (t) => {
+  const program = leveret(t, ['start'], { LEVERET_PORT: '9'.repeat(100_000) })
+  t.is(await program.exit(), 2)
+  t.regex(program.stderr, /^leveret: LEVERET_PORT: "9+…9+" is not a whole number from 0 to 65535\n$/)
+  t.true(program.stderr.length < 1100)
+})
 
 test('a certificate that is none is said in one line', async (t) => {
   const dataDir = await temporaryDirectory(t)
@@ -130,7 +138,7 @@ test('a certificate that is none is said in one line', async (t) => {
     file,
   ])
   t.is(await program.exit(), 1)
-  t.regex(program.stderr, /^leveret: the TLS certificate or key cannot be used: [^\n]+\n$/)
+  t.is(program.stderr, 'leveret: the TLS certificate cannot be used: it holds no certificate in PEM form\n')
 })
 
 test('over TLS a client connects to the port that the ready line names', async (t) => {

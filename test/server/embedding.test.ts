@@ -140,6 +140,8 @@ test('an option out of its range is refused and says what is allowed', async (t)
     [{ consumerTimeoutMs: -1 }, 'consumerTimeoutMs: -1 is not a whole number 0 or more'],
     [{ memoryHighWatermark: Number.NaN }, 'memoryHighWatermark: null is not a number 0 or more'],
     [{ user: '' }, 'user: "" is not a name of 1 to 255 bytes'],
+    [{ announceProduct: '' }, 'announceProduct: "" is not a name of 1 to 255 bytes'],
+    [{ announceVersion: 'x'.repeat(256) }, `announceVersion: "${'x'.repeat(256)}" is not a name of 1 to 255 bytes`],
     [{ password: '' }, 'password: "" is not a password: nobody could log in with it'],
   ]
   for (const [options, message] of cases)

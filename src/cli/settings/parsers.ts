@@ -13,10 +13,6 @@ export class ValueError extends Error {
 /** Turns the text of a flag or environment variable into a value. @throws ValueError */
 export type Parser<T> = (text: string) => T
 
-export function text(text: string): string {
-  return text
-}
-
 export function wholeNumber(minimum: number, maximum: number): Parser<number> {
   const allowed = `a whole number ${limits(minimum, maximum)}`
   return (text) => {

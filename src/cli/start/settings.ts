@@ -7,7 +7,6 @@ import {
   notEmpty,
   oneOf,
   shareOrSize,
-  text,
   wholeNumber,
 } from '../settings/parsers.ts'
 import type { SettingsOf, SettingTable } from '../settings/table.ts'
@@ -135,13 +134,13 @@ export const START_SETTINGS = {
     value: 'NAME',
     help: 'what clients are told this broker is; several behave differently with any other',
     fallback: DEFAULT_OPTIONS.announceProduct,
-    parse: text,
+    parse: name,
   },
   announceVersion: {
     value: 'X.Y.Z',
     help: 'the version clients are told',
     fallback: DEFAULT_OPTIONS.announceVersion,
-    parse: text,
+    parse: name,
   },
 } as const satisfies SettingTable
 
