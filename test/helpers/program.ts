@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,6 +15,7 @@ export class Program {
   stderr = ''
   /** Undefined while it runs; -1 when a signal ended it. */
   exitCode: number | undefined
+  readonly #closed: Promise<number>
 
   constructor(child: ChildProcess) {
     this.child = child
@@ -25,8 +25,12 @@ export class Program {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr += text
     })
-    child.on('exit', (code) => {
-      this.exitCode = code ?? -1
+    // Not 'exit', which may come before the last of the output.
+    this.#closed = new Promise((resolve) => {
+      child.on('close', (code) => {
+        this.exitCode = code ?? -1
+        resolve(this.exitCode)
+      })
     })
   }
 
@@ -34,9 +38,9 @@ export class Program {
     return this.child.pid as number
   }
 
-  async exit(): Promise<number> {
-    if (this.exitCode === undefined) await once(this.child, 'close')
-    return this.exitCode as number
+  /** Its exit code, once it has ended and all that it said has been read. */
+  exit(): Promise<number> {
+    return this.#closed
   }
 
   /** The address in the ready line. */
