@@ -1,3 +1,4 @@
+export { hostAndPort } from './address.ts'
 export { Clock } from './clock.ts'
 export { type LogFields, type Logger, type LogLevel, silentLogger } from './logger.ts'
 export { type Alarm, SystemAlarm, type Timer, Timers } from './timers.ts'

@@ -1,5 +1,6 @@
 import { connect } from 'node:net'
 import { Command } from 'commander'
+import { hostAndPort } from '../base/index.ts'
 import {
   CONNECTION_START,
   ConnectionStart,
@@ -46,7 +47,7 @@ export function pingCommand(): Command {
  */
 export function ping({ host, port, timeout }: SettingsOf<typeof PING_SETTINGS>): Promise<string> {
   const target = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
-  const where = target.includes(':') ? `[${target}]:${port}` : `${target}:${port}`
+  const where = hostAndPort(target, port)
   return new Promise((resolve, reject) => {
     const socket = connect({ host: target, port })
     const parser = new FrameParser()

@@ -1,3 +1,5 @@
+import { hostAndPort } from '../base/index.ts'
+
 /** Why a port could not be opened, in one line that an operator can act on. */
 export class ListenError extends Error {
   /** The system's name for it, such as `EADDRINUSE`. */
@@ -8,11 +10,6 @@ export class ListenError extends Error {
     this.name = 'ListenError'
     this.code = cause.code ?? 'UNKNOWN'
   }
-}
-
-/** `127.0.0.1:5672`, `[::1]:5672` */
-export function hostAndPort(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
 function reason(error: NodeJS.ErrnoException): string {

@@ -1,6 +1,7 @@
 import { Connection, type ConnectionState } from '../amqp/index.ts'
+import { hostAndPort } from '../base/index.ts'
 import { notAllowed, type VirtualHost } from '../broker/index.ts'
-import { hostAndPort, Listener } from '../net/index.ts'
+import { Listener } from '../net/index.ts'
 import { openDataDirectory } from './data-directory.ts'
 import {
   type BindingOptions,

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { hostAndPort } from '../../base/index.ts'
 import { ClientError, describeSystemError } from './client-error.ts'
 import type { Target } from './uri.ts'
 
@@ -47,7 +48,7 @@ export function openSocket(
     socket.setNoDelay(true)
     if (target.tls) socket.on('data', (chunk: Buffer) => receive(chunk, chunk.length))
     const refused = (error: Error) =>
-      reject(new ClientError(`cannot connect to ${host}:${port}: ${describeSystemError(error)}`))
+      reject(new ClientError(`cannot connect to ${hostAndPort(host, port)}: ${describeSystemError(error)}`))
     socket.once('error', refused)
     socket.once(target.tls ? 'secureConnect' : 'connect', () => {
       socket.off('error', refused)

@@ -1,3 +1,4 @@
+import { hostAndPort } from '../../base/index.ts'
 import { Broker, createWinstonLogger, DeferredLogger, packageVersion } from '../../server/index.ts'
 import { ExitCode } from '../errors.ts'
 import { brokerOptions } from './broker-options.ts'
@@ -24,8 +25,8 @@ export async function start(settings: StartSettings): Promise<void> {
   const isLogged = logLevel === 'info' || logLevel === 'debug'
   const announcer = isLogged ? logger : await createWinstonLogger({ level: 'info', format: logFormat })
   announcer.info('Server startup complete', {
-    amqp: address(broker.host, broker.port),
-    amqps: broker.tlsPort === undefined ? undefined : address(broker.host, broker.tlsPort),
+    amqp: hostAndPort(broker.host, broker.port),
+    amqps: broker.tlsPort === undefined ? undefined : hostAndPort(broker.host, broker.tlsPort),
     version: packageVersion(),
     pid: process.pid,
   })
@@ -64,8 +65,4 @@ function warnOfOpenDoors(settings: StartSettings, log: DeferredLogger): void {
   if (wellKnown && !fenced && !local) {
     log.warn('guest may log in from other hosts with its well-known password; set --default-user and --default-pass')
   }
-}
-
-function address(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
