@@ -176,6 +176,8 @@ export class Connection implements Flushable, AlarmListener {
   disconnected(): void {
     if (this.#disconnected) return
     this.#disconnected = true
+    // Its exclusive queues may have been what the memory alarm was about.
+    this.turn.schedule()
     this.#deaf = true
     this.timers.cancel(this.#closeTimer)
     if (this.state === 'running') {

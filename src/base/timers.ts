@@ -45,13 +45,16 @@ export class SystemAlarm implements Alarm {
 export class Timers {
   readonly #clock: Clock
   readonly #alarm: Alarm
+  readonly #afterRun: () => void
   readonly #heap: Timer[] = []
   #armedAt = Number.POSITIVE_INFINITY
   readonly #wake = (): void => this.run()
 
-  constructor(clock: Clock, alarm: Alarm = new SystemAlarm()) {
+  /** @param afterRun called each time that timers have fired: what they did may need a turn. */
+  constructor(clock: Clock, alarm: Alarm = new SystemAlarm(), afterRun: () => void = () => {}) {
     this.#clock = clock
     this.#alarm = alarm
+    this.#afterRun = afterRun
   }
 
   get size(): number {
@@ -89,6 +92,7 @@ export class Timers {
     } finally {
       this.#armedAt = Number.POSITIVE_INFINITY
       this.#arm()
+      this.#afterRun()
     }
   }
 

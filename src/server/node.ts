@@ -22,7 +22,8 @@ export class BrokerNode {
   constructor(options: ResolvedOptions) {
     const { log, maxMessageSize, consumerTimeoutMs } = options
     const clock = new Clock()
-    const timers = new Timers(clock)
+    // Messages that expire make room, too, and the memory alarm is looked at by a turn.
+    const timers = new Timers(clock, undefined, () => turn.schedule())
     const journal = new MemoryJournal()
     const memory = new MemoryAccount()
     const alarm = new MemoryAlarm(memory, options.memoryHighWatermark, log)
@@ -64,6 +65,7 @@ export class BrokerNode {
       if (connection.vhost === host) connection.close(320, `CONNECTION_FORCED - vhost '${name}' is deleted`)
     }
     this.users.forgetVirtualHost(name)
+    this.context.turn.schedule()
     return this.virtualHosts.delete(name)
   }
 

@@ -14,6 +14,7 @@ import {
   encodeConnectionClose,
   encodeConnectionCloseOk,
   encodeQueuePurge,
+  fromObject,
   QUEUE_PURGE_OK,
 } from '../../src/codec/index.ts'
 import { openClient, publish, type TestClient, TestNode } from './harness.ts'
@@ -280,4 +281,18 @@ test('a client that says goodbye while it does not read is answered when it read
   client.expectGetOk()
   client.expect(CONNECTION_CLOSE_OK)
   t.is(node.vhost.queues.get('q')?.messageCount, 0)
+})
+
+test('an alarm ends when its messages expire, or go with their connection, and nothing else happens', (t) => {
+  for (const end of ['expiry', 'disconnection']) {
+    const node = new TestNode({ watermark: 500_000 })
+    const [owner, publisher] = [openClient(node), openClient(node)]
+    owner.declareQueue(1, 'q', { exclusive: true, arguments: fromObject({ 'x-message-ttl': 1000 }) })
+    for (let i = 0; i < 6; i++) publisher.send(publish(1, { routingKey: 'q', body: LARGE }))
+    publisher.expect(CONNECTION_BLOCKED)
+    if (end === 'expiry') node.advance(1001)
+    else owner.disconnect()
+    publisher.expect(CONNECTION_UNBLOCKED)
+    t.false(publisher.transport.paused, end)
+  }
 })

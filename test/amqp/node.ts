@@ -67,7 +67,7 @@ export class TestNode {
 
   constructor(options: TestNodeOptions = {}) {
     this.clock = new Clock(() => this.#now)
-    this.timers = new Timers(this.clock, this.#timerAlarm)
+    this.timers = new Timers(this.clock, this.#timerAlarm, () => this.turn.schedule())
     this.journal = options.journal ?? new MemoryJournal()
     this.turn = new Turn(
       () => {

@@ -177,6 +177,22 @@ test('a callback that throws does not stop the timers after it', (t) => {
   t.is(fired, 1)
 })
 
+test('whoever asked hears after each run that timers have fired, also when one of them threw', (t) => {
+  let now = 1000
+  let runs = 0
+  const timers = new Timers(new Clock(() => now), new FakeAlarm(), () => runs++)
+  timers.schedule(1010, () => t.is(runs, 0))
+  timers.schedule(1020, () => {
+    throw new Error('a defect')
+  })
+  now = 1010
+  timers.run()
+  t.is(runs, 1)
+  now = 1020
+  t.throws(() => timers.run(), { message: 'a defect' })
+  t.is(runs, 2)
+})
+
 test('the clock stands still until it is refreshed', (t) => {
   let now = 5
   const clock = new Clock(() => now)
