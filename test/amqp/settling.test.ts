@@ -247,6 +247,19 @@ test('what a recover dead-letters into another queue of the same channel is deli
   t.is(node.vhost.queues.get('last')?.unackedCount, 1)
 })
 
+test('a message that recover gives back once too often makes room for the next', (t) => {
+  const { client } = openNode()
+  const args = fromObject({ 'x-queue-type': 'quorum', 'x-delivery-limit': 0 })
+  client.declareQueue(1, 'q', { durable: true, arguments: args })
+  client.send(publish(1, { routingKey: 'q', body: '1' }), publish(1, { routingKey: 'q', body: '2' }))
+  qos(client, 1)
+  consume(client, 'q', 'c')
+  t.is(client.expectDelivery().text, '1')
+  client.send(encodeBasicRecover(1, { requeue: true }))
+  client.expect(BASIC_RECOVER_OK, 1)
+  t.is(client.expectDelivery().text, '2')
+})
+
 test('recover without requeue is not implemented', (t) => {
   for (const frame of [encodeBasicRecover(1, { requeue: false }), encodeBasicRecoverAsync(1, { requeue: false })]) {
     const { client } = consuming(1)

@@ -246,7 +246,11 @@ export class Queue implements Drainable {
       this.stats.got++
       this.#addUnacked(slab, offset)
     }
-    if (this.#expiry.possible) this.#expireHeads()
+    if (this.#expiry.possible) {
+      // A dead letter may come back to here, or take memory that this queue has just given up.
+      if (!view.owned) view.assign(view.copy())
+      this.#expireHeads()
+    }
     return place
   }
 
@@ -278,6 +282,8 @@ export class Queue implements Drainable {
       if (deliveryCount(state) > this.limits.deliveryLimit) {
         this.stats.deliveryLimited++
         this.#discard(slab, offset, 'delivery_limit')
+        // Nothing came back, but whoever had it may now have room for another.
+        this.host.context.turn.drain(this)
         return
       }
     }

@@ -173,3 +173,19 @@ test('messages of each priority expire at the head of their own line', (t) => {
   t.deepEqual(bodies(queue), ['high'])
   t.is(host.deadLetters.length, 2)
 })
+
+test('what basic.get shows stays good while dead letters behind it come back and fill other queues', (t) => {
+  const host = new FakeHost()
+  const queue = host.queue('q', DLX)
+  const other = host.queue('other')
+  host.onDeadLetter = () => {
+    queue.publish(inChunk('y'.repeat(600)))
+    other.publish(inChunk('z'.repeat(600)))
+  }
+  const body = 'a'.repeat(600)
+  queue.publish(inChunk(body))
+  queue.publish(inChunk('b', { expiration: '10' }))
+  host.advance(20)
+  t.is(get(queue)?.body, body)
+  t.is(host.deadLetters.length, 1)
+})
