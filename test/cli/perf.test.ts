@@ -114,7 +114,7 @@ test('what one run keeps in a queue another one drains to its end', async (t) =>
 test('messages that the queue drops are missing, and the exit code says so', async (t) => {
   const broker = await startBroker(t)
   const dropping = ['--queue-args', 'x-max-length=1', '--manual-ack', '--prefetch', '1', '--lead', '0']
-  const { code, figures } = await measured(t, broker, [...dropping, '--count', '2000', '--settle', '200ms'])
+  const { code, figures } = await measured(t, broker, [...dropping, '--count', '2000', '--settle', '2s'])
   t.is(code, 1)
   t.is(figures.published, 2000)
   t.true((figures.missing as number) > 0)
