@@ -27,6 +27,20 @@ async function measured(t: ExecutionContext, broker: Broker, args: readonly stri
   return { code, figures: program.stdout === '' ? {} : JSON.parse(program.stdout), stderr: program.stderr }
 }
 
+/** As `measured`, for a run of a minute that is interrupted once a progress line says what it should. */
+async function measuredUntil(
+  t: ExecutionContext,
+  broker: Broker,
+  args: readonly string[],
+  line: RegExp,
+): Promise<Outcome> {
+  const program = perf(t, [...args, '--warmup', '0', '--duration', '1m', '--uri', broker.url, '--json'])
+  await until(`a line like ${line}`, () => line.test(program.stderr) || program.exitCode !== undefined, 30_000)
+  program.child.kill('SIGINT')
+  const code = await program.exit()
+  return { code, figures: JSON.parse(program.stdout || '{}'), stderr: program.stderr }
+}
+
 /** Whether a run with `--queue load` has left a queue behind. */
 function leftBehind(broker: Broker): boolean {
   return ['load', 'load.0'].some((name) => broker.queue(name).exists)
@@ -62,8 +76,8 @@ for (const [what, args, copies] of [
 test('a timed run with confirms and acknowledgements counts the same on all sides', async (t) => {
   const broker = await startBroker(t)
   const load = ['--persistent', '--confirms', '100', '--manual-ack', '--prefetch', '50', '--ack-every', '7']
-  const { code, figures } = await measured(t, broker, [...SHORT, ...load])
-  t.is(code, 0)
+  const { code, figures, stderr } = await measuredUntil(t, broker, load, /delivered [1-9].* confirmed [1-9]/)
+  t.is(code, 0, stderr)
   t.true((figures.confirmed as number) > 0)
   t.true((figures.delivered as number) > 0)
   t.is(figures.missing, 0)
@@ -132,10 +146,11 @@ test('messages that the broker refuses are counted apart from missing ones', asy
 
 test('latency gives ordered percentiles of deliveries and confirms', async (t) => {
   const broker = await startBroker(t)
-  const { code, figures } = await measured(t, broker, ['latency', ...SHORT, '--rate', '500', '--confirms', '100'])
-  t.is(code, 0)
+  const load = ['latency', '--rate', '500', '--confirms', '100']
+  const { code, figures, stderr } = await measuredUntil(t, broker, load, /delivered [1-9]/)
+  t.is(code, 0, stderr)
   t.is(figures.missing, 0)
-  t.true((figures.delivered as number) > 10)
+  t.true((figures.delivered as number) > 0)
   for (const kind of ['latency', 'confirm']) {
     const ordered = ['P50', 'P90', 'P99', 'P999', 'Max'].map((name) => figures[`${kind}${name}Ms`] as number)
     t.true((ordered[0] as number) > 0)

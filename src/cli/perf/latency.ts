@@ -105,6 +105,6 @@ function report(options: LatencyOptions, flow: Flow, producer: LatencyProducer, 
   reportPercentiles(result, 'latency', 'end to end', measured.deliveries)
   if (options.confirms > 0) reportPercentiles(result, 'confirm', 'confirm', measured.confirmations)
   reportUsage(result, window, window.delivered)
-  reportLosses(result, flow.missing, flow.refused, producer.unconfirmed)
+  reportLosses(result, { missing: flow.missing, refused: flow.refused, open: producer.unconfirmed })
   return result
 }

@@ -13,7 +13,7 @@ import { Flow } from './flow.ts'
 import { MessageBlock } from './message-block.ts'
 import { Producer } from './producer.ts'
 import { formatNumber, Report, reportUsage } from './report.ts'
-import { type Sample, takeSample, windowBetween } from './sample.ts'
+import { type Sample, takeSample, type Window, windowBetween } from './sample.ts'
 import { declareTopology, removeTopology, type Topology, type TopologyOptions } from './topology.ts'
 
 export interface ThroughputOptions extends TopologyOptions {
@@ -73,9 +73,16 @@ async function measure(options: ThroughputOptions, context: Context, topology: T
   const pace = options.rate > 0 ? setInterval(() => flow.wake(), PACE_MS) : undefined
   try {
     const [from, to] = await withProgress(context, gauges, () => load.run(options))
-    await load.settle()
+    // A count has been waited for; a time ends amid the stream.
+    if (options.count === undefined) await load.settle()
+    // Before anything else is waited for: what comes too late must not be counted on one side only.
+    const losses: Losses = {
+      missing: consuming ? flow.missing : 0,
+      refused: flow.refused,
+      open: unconfirmed(producers),
+    }
     for (const client of consumers) await run.close(client)
-    return report(options, flow, producers, from, to)
+    return report(options, windowBetween(from, to), losses)
   } finally {
     clearInterval(pace)
     flow.stopped = true
@@ -197,14 +204,7 @@ function unconfirmed(producers: readonly Producer[]): number {
   return producers.reduce((sum, producer) => sum + producer.unconfirmed, 0)
 }
 
-function report(
-  options: ThroughputOptions,
-  flow: Flow,
-  producers: readonly Producer[],
-  from: Sample,
-  to: Sample,
-): Report {
-  const window = windowBetween(from, to)
+function report(options: ThroughputOptions, window: Window, losses: Losses): Report {
   const consuming = options.consumers > 0
   const result = new Report()
   const rate = (name: string, count: number) => {
@@ -219,12 +219,22 @@ function report(
   if (consuming) rate('delivered', window.delivered)
   if (options.confirms > 0) rate('confirmed', window.confirmed)
   reportUsage(result, window, consuming ? window.delivered : window.published)
-  reportLosses(result, consuming ? flow.missing : 0, flow.refused, unconfirmed(producers))
+  reportLosses(result, losses)
   return result
 }
 
-/** What did not arrive, counted over the whole run with its warm-up; anything of that makes it a failure. */
-export function reportLosses(result: Report, missing: number, refused: number, open: number): void {
+/** What did not arrive, counted over the whole run with its warm-up. */
+export interface Losses {
+  /** Deliveries; negative when there were more than there should have been. */
+  readonly missing: number
+  /** Messages that the broker answered with basic.nack. */
+  readonly refused: number
+  /** Messages without an answer. */
+  readonly open: number
+}
+
+/** Missing deliveries and unanswered messages make the run a failure. */
+export function reportLosses(result: Report, { missing, refused, open }: Losses): void {
   result.value('missing', Math.max(0, missing))
   result.value('duplicates', Math.max(0, -missing))
   result.value('refused', refused)
