@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import { type Clock, steadyNow } from './clock.ts'
 
 /** A moment at which something is due; keep it to cancel it. */
 export class Timer {
@@ -27,7 +27,7 @@ export class SystemAlarm implements Alarm {
   set(at: number, wake: () => void): void {
     clearTimeout(this.#handle)
     // setTimeout takes 31 bits; a farther moment is simply asked for again.
-    const delay = Math.min(Math.max(at - Date.now(), 0), 0x7fffffff)
+    const delay = Math.min(Math.max(at - steadyNow(), 0), 0x7fffffff)
     this.#handle = setTimeout(wake, delay)
     this.#handle.unref()
   }

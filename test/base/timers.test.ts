@@ -202,6 +202,23 @@ test('the clock stands still until it is refreshed', (t) => {
   t.is(clock.now, 9)
 })
 
+test('the time goes on evenly when the system’s clock is set back or forward', (t) => {
+  const real = Date.now
+  let stepMs = 0
+  Date.now = () => real() + stepMs
+  try {
+    const clock = new Clock()
+    const before = clock.now
+    t.true(Math.abs(before - real()) < 60_000)
+    for (stepMs of [-3_600_000, 3_600_000]) {
+      clock.refresh()
+      t.true(clock.now >= before && clock.now < before + 60_000, `${stepMs}`)
+    }
+  } finally {
+    Date.now = real
+  }
+})
+
 test('the system alarm wakes for the last moment it was set for, and not once cleared', async (t) => {
   const alarm = new SystemAlarm()
   const woken: string[] = []
