@@ -11,7 +11,7 @@ import {
   findExchangeType,
 } from './exchange/index.ts'
 import type { BrokerContext, DeathReason, EntityHost } from './host.ts'
-import type { Message } from './message.ts'
+import { type Message, MessageMark } from './message.ts'
 import { checkQueueEquivalence, PublishOutcome, Queue, validateQueueArguments } from './queue/index.ts'
 import { MessageRecord } from './records.ts'
 import { ReplyConsumers } from './reply-to.ts'
@@ -320,8 +320,11 @@ export class VirtualHost implements EntityHost {
 
   /** A delaying exchange lets go of a message: it goes on from there, with the vhost as it is now. */
   publishFrom(exchange: Exchange, message: Message): void {
-    const selection = senderSelection(message, this.#view)
-    const keys = selection === undefined ? [message.routingKey] : [message.routingKey, ...selection.keys]
+    const isLetter = (message.marks & MessageMark.DEAD_LETTER) !== 0
+    const selection = isLetter ? undefined : senderSelection(message, this.#view)
+    const keys = isLetter
+      ? routingKeysOf(message, this.#view)
+      : [message.routingKey, ...(selection === undefined ? [] : selection.keys)]
     const targets = this.#targets
     targets.clear()
     targets.visited.add(exchange)
@@ -347,10 +350,13 @@ export class VirtualHost implements EntityHost {
     // thousands of queues needs no stack, and letters keep their order.
     if (this.#deliveringLetters) return
     this.#deliveringLetters = true
-    for (let letter = this.#letters.shift(); letter !== undefined; letter = this.#letters.shift()) {
-      this.#deliverLetter(letter)
+    try {
+      for (let letter = this.#letters.shift(); letter !== undefined; letter = this.#letters.shift()) {
+        this.#deliverLetter(letter)
+      }
+    } finally {
+      this.#deliveringLetters = false
     }
-    this.#deliveringLetters = false
   }
 
   /** Drops everything: queues with their consumers told, exchanges that are not built in, bindings. */

@@ -476,6 +476,30 @@ test('a missing dead-letter exchange drops, and one that comes later is found', 
   t.deepEqual(bench.bodies('dead'), ['kept'])
 })
 
+test('after a defect while one dead letter is routed, the others still arrive', (t) => {
+  const bench = new Bench()
+  bench.node.virtualHosts.exchangeTypes.set('faulty', {
+    name: 'faulty',
+    validate: () => {},
+    create: () => ({
+      byKeyOnly: true,
+      bind: () => {},
+      unbind: () => {},
+      route: () => {
+        throw new Error('a defect')
+      },
+    }),
+  })
+  bench.exchange('faulty', 'faulty')
+  bench.queue('dying', { 'x-dead-letter-exchange': 'faulty' })
+  bench.queue('well', { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'dead' })
+  bench.queue('dead')
+  for (const name of ['dying', 'well']) bench.publish('', name)
+  t.throws(() => bench.rejectFirst('dying'), { message: 'a defect' })
+  bench.rejectFirst('well')
+  t.is(bench.bodies('dead').length, 1)
+})
+
 test('deleted and purged queues dead-letter nothing', (t) => {
   const bench = new Bench()
   const queue = bench.queue('q', { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'dead' })
@@ -503,6 +527,20 @@ test('a delaying exchange routes when the time has come, by the bindings of then
   bench.node.advance(200)
   t.deepEqual(bench.bodies('q'), ['now', 'first', 'second', 'third'])
   t.like(bench.vhost.queue('q', undefined).peek(9)[3], { exchange: 'later', routingKey: 'unbound yet' })
+})
+
+test('a key that a dead letter was given is its only one also behind a delay', (t) => {
+  const bench = new Bench()
+  bench.exchange('later', 'x-delayed-message', { 'x-delayed-type': 'direct' })
+  bench.queue('work', { 'x-dead-letter-exchange': 'later', 'x-dead-letter-routing-key': 'dead key' })
+  for (const name of ['dead', 'copied']) {
+    bench.queue(name)
+    bench.bind('later', name, `${name} key`)
+  }
+  bench.publish('', 'work', 'x', { headers: fromObject({ CC: ['copied key'], 'x-delay': 1000 }) })
+  bench.rejectFirst('work')
+  bench.node.advance(1000)
+  t.deepEqual([bench.bodies('dead').length, bench.bodies('copied').length], [1, 0])
 })
 
 test('a delaying exchange behind another one holds, and one with an alternate lets go to it', (t) => {
