@@ -44,13 +44,22 @@ interface Latin1Source {
 export class RouteCache {
   static readonly CAPACITY = 8192
   readonly #routes = new Map<string, Route>()
+  /** The topology that all of them were resolved against. */
+  #generation = 0
 
-  /** @param address exchange and routing key as neighbouring shortstrs. */
+  /**
+   * @param addressAt exchange and routing key as neighbouring shortstrs.
+   * @param generation the topology of now; routes of another are dropped, for they would keep deleted queues alive.
+   */
   find(buffer: Buffer, addressAt: number, addressEnd: number, generation: number): Route | undefined {
-    const route = this.#routes.get(keyOf(buffer, addressAt, addressEnd))
-    return route !== undefined && route.generation === generation ? route : undefined
+    if (generation !== this.#generation) {
+      this.#routes.clear()
+      this.#generation = generation
+    }
+    return this.#routes.get(keyOf(buffer, addressAt, addressEnd))
   }
 
+  /** Keeps a route that `find` has just not found. */
   add(buffer: Buffer, addressAt: number, addressEnd: number, route: Route): void {
     if (this.#routes.size >= RouteCache.CAPACITY) this.#routes.clear()
     this.#routes.set(keyOf(buffer, addressAt, addressEnd), route)
