@@ -9,6 +9,8 @@ export class DirectReply implements ReplyConsumer {
   readonly name: string
   readonly #channel: Channel
   readonly #tagBytes: Buffer
+  /** Replies are being dropped, and the log has said so. */
+  #dropping = false
 
   constructor(channel: Channel, consumerTag: string) {
     this.consumerTag = consumerTag
@@ -22,9 +24,13 @@ export class DirectReply implements ReplyConsumer {
     const { connection } = channel
     // There is no queue to wait in: replies to a requester that does not read are dropped before they fill the memory.
     if (!connection.acceptsReplies()) {
-      connection.log.warn(`connection ${connection.name} does not read its direct replies: one was dropped`)
+      if (!this.#dropping) {
+        connection.log.warn(`connection ${connection.name} does not read its direct replies: they are dropped`)
+      }
+      this.#dropping = true
       return
     }
+    this.#dropping = false
     writeDelivery(channel, this.#tagBytes, ++channel.deliveryTag, message, false)
   }
 
