@@ -105,6 +105,7 @@ export class Transaction implements JournalWaiter {
     this.#settlements = []
     channel.unacked.restore(settlements)
   }
+
   journalCompleted(): void {
     const { completed } = this.#journal
     for (let first = this.#commits[0]; first !== undefined && first.position <= completed; first = this.#commits[0]) {
