@@ -16,6 +16,9 @@ export interface Timing {
 // Turns of the event loop in which a broker in this process has read, answered, and been read.
 const TURNS = 6
 
+// Patience is used up in slices: of a time in which the machine let nobody run, broker or client, one slice counts.
+const SLICE_MS = 50
+
 /** What is expected on one channel: so many deliveries, returns, confirmed publishes, cancel notifications. */
 export interface Expected {
   readonly deliver?: number
@@ -116,11 +119,13 @@ export class Script {
 
   /** Waits for a condition on what has arrived; false when it does not come true in time. */
   async until(condition: () => boolean): Promise<boolean> {
-    const deadline = Date.now() + this.timing.patienceMs
+    let leftMs = this.timing.patienceMs
     while (!condition()) {
-      const left = deadline - Date.now()
-      if (left <= 0) return false
-      await this.#nextEvent(left)
+      if (leftMs <= 0) return false
+      const sliceMs = Math.min(leftMs, SLICE_MS)
+      const since = Date.now()
+      await this.#nextEvent(sliceMs)
+      leftMs -= Math.min(Date.now() - since, sliceMs)
     }
     return true
   }
