@@ -199,6 +199,16 @@ test('the summary is for people, the progress line goes to standard error', asyn
   t.false(leftBehind(broker))
 })
 
+test('SIGTERM ends a run as Ctrl-C does, and leaves no queue behind', async (t) => {
+  const broker = await startBroker(t)
+  const program = perf(t, ['--uri', broker.url, '--duration', '1m', '--queue', 'load', '--no-progress'])
+  await broker.queue('load').waitForConsumers(1, { timeoutMs: 30_000 })
+  program.child.kill('SIGTERM')
+  t.is(await program.exit(), 0, program.stderr)
+  t.regex(program.stdout, /^missing +0$/m)
+  t.false(leftBehind(broker))
+})
+
 test('a broker behind TLS is loaded too, if its certificate is trusted', async (t) => {
   const broker = await startBroker(t, { tls: certificates.server })
   const args = ['--uri', broker.tlsUrl.replace('127.0.0.1', 'localhost'), '--count', '100', '--json', '--no-progress']

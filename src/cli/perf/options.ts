@@ -123,7 +123,7 @@ export function freshName(): string {
   return `perf.${process.pid.toString(36)}${randomBytes(2).toString('hex')}`
 }
 
-/** Sets the run up: where to, what to measure, and its end by Ctrl-C (a second one ends the process at once). */
+/** Sets the run up: where to, what to measure, and its end by a signal (a second one ends the process at once). */
 export function contextOf(flags: CommonFlags): Context {
   const run = new Run(parseUri(flags.uri), {
     frameMax: flags.frameMax,
@@ -138,10 +138,13 @@ export function contextOf(flags: CommonFlags): Context {
     process.stderr.write('no /proc on this system: CPU and memory of the broker are not measured\n')
   }
   broker.read()
-  process.on('SIGINT', () => {
-    if (run.interrupted) process.exit(130)
-    run.interrupt()
-  })
+  // SIGTERM too, as from `timeout`: queues would stay behind.
+  for (const [signal, code] of [['SIGINT', 130] as const, ['SIGTERM', 143] as const]) {
+    process.on(signal, () => {
+      if (run.interrupted) process.exit(code)
+      run.interrupt()
+    })
+  }
   return { run, broker, progress: flags.progress ? (line) => void process.stderr.write(line) : undefined }
 }
 
