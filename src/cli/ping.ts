@@ -10,6 +10,7 @@ import {
   readUint32,
   textOf,
 } from '../codec/index.ts'
+import { describeSystemError } from './client/client-error.ts'
 import { ExitCode } from './errors.ts'
 import { duration, notEmpty, wholeNumber } from './settings/parsers.ts'
 import { addFlags, resolveSettings, type SettingsOf, type SettingTable } from './settings/table.ts'
@@ -60,7 +61,9 @@ export function ping({ host, port, timeout }: SettingsOf<typeof PING_SETTINGS>):
     socket.on('connect', () => socket.write(PROTOCOL_HEADER))
     socket.on('error', (error: NodeJS.ErrnoException) => {
       fail(
-        error.code === 'ECONNREFUSED' ? 'refuses connections: no broker is running there' : `fails: ${error.message}`,
+        error.code === 'ECONNREFUSED'
+          ? 'refuses connections: no broker is running there'
+          : `fails: ${describeSystemError(error)}`,
       )
     })
     socket.on('end', () => fail('closed the connection without an answer'))

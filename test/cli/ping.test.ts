@@ -43,6 +43,12 @@ test('ping where nobody listens ends with 1 and says so', async (t) => {
   t.is(ping.stderr, `leveret: 127.0.0.1:${broker.port} refuses connections: no broker is running there\n`)
 })
 
+test('ping of a host that does not exist ends with 1 and says so', async (t) => {
+  const ping = leveret(t, ['ping', '--host', 'leveret.invalid'])
+  t.is(await ping.exit(), 1)
+  t.regex(ping.stderr, /^leveret: leveret\.invalid:5672 fails: (no such host|the name service does not answer)\n$/)
+})
+
 test('ping of something that never answers ends with 1 after its timeout', async (t) => {
   const port = await serve(t, () => {})
   const ping = leveret(t, ['ping', '--port', String(port), '--timeout', '100'])
