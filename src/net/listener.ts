@@ -26,7 +26,7 @@ export interface ListenerOptions {
 /** Connections that the kernel keeps until they are accepted; it lowers this to its own limit. */
 const ACCEPT_BACKLOG = 1024
 const KEEP_ALIVE_DELAY_MS = 60_000
-/** While descriptors are short every attempt to connect fails: one line in that time is enough. */
+/** While something is short every attempt to connect fails: one line in that time is enough. */
 const ACCEPT_ERROR_LINE_MS = 10_000
 
 /** A port that accepts connections and carries a machine over each. */
@@ -157,7 +157,10 @@ function logTlsFailure(log: Logger, error: NodeJS.ErrnoException, socket: TLSSoc
   else log.warn('TLS handshake failed', fields)
 }
 
-/** Out of descriptors or the like: libuv has turned the newcomer away, and those who are connected carry on. */
+/**
+ * Out of memory for sockets or the like; those who are connected carry on. Of descriptors that have run out nothing is
+ * heard: libuv turns the newcomers away by itself.
+ */
 function logAcceptErrors(server: Server, log: Logger): void {
   let silentUntil = 0
   server.on('error', (error: NodeJS.ErrnoException) => {
