@@ -25,16 +25,21 @@ async function measure(flags: Flags): Promise<Runs[]> {
   if (flags.leveret !== undefined) builds.push(['the other', await prepareLeveret(flags.leveret)])
   const times = { seconds: Number(flags.seconds), warmupSeconds: 1 }
   const all: Runs[] = []
-  for (const scenario of selectScenarios(flags.scenarios)) {
-    const runs = builds.map(([name]) => ({ scenario, broker: name, figures: [] as Figures[] }))
-    for (let round = 0; round < Number(flags.rounds); round++) {
-      for (const [i, [, broker]] of builds.entries()) {
-        runs[i]?.figures.push(await runScenario(scenario, broker, times))
-        // An idle process of the other build would not disturb, but its heap is compared as a fresh one's.
-        await broker.stop()
+  try {
+    for (const scenario of selectScenarios(flags.scenarios)) {
+      const runs = builds.map(([name]) => ({ scenario, broker: name, figures: [] as Figures[] }))
+      for (let round = 0; round < Number(flags.rounds); round++) {
+        for (const [i, [, broker]] of builds.entries()) {
+          runs[i]?.figures.push(await runScenario(scenario, broker, times))
+          // An idle process of the other build would not disturb, but its heap is compared as a fresh one's.
+          await broker.stop()
+        }
       }
+      all.push(...runs)
     }
-    all.push(...runs)
+  } finally {
+    // After an error it would still be up, and this process with it.
+    for (const [, broker] of builds) await broker.stop()
   }
   return all
 }
