@@ -1,8 +1,8 @@
 import { Clock, silentLogger, Timers, Turn } from '../src/base/index.ts'
-import { type BrokerContext, type EntityHost, MemoryAccount } from '../src/broker/host.ts'
+import { type BrokerContext, type EntityHost, MemoryAccount, QueueUids } from '../src/broker/host.ts'
 import { type Consumer, Message } from '../src/broker/index.ts'
 import { Queue } from '../src/broker/queue/index.ts'
-import { encodeProperties, fromObject, Table } from '../src/codec/index.ts'
+import { encodeProperties, fromObject, PropertyView, Table } from '../src/codec/index.ts'
 import { MemoryJournal } from '../src/store/index.ts'
 
 /*
@@ -24,6 +24,8 @@ const context: BrokerContext = {
   log: silentLogger,
   memory,
   limits: { maxMessageSize: 1 << 24, consumerTimeoutMs: 0 },
+  queueUids: new QueueUids(),
+  propertyView: new PropertyView(),
 }
 const host: EntityHost = {
   name: '/',

@@ -7,9 +7,9 @@
  */
 import { Clock, silentLogger, Timers, Turn } from '../src/base/index.ts'
 import { type Binding, createExchangeTypes, Exchange, findExchangeType } from '../src/broker/exchange/index.ts'
-import { type EntityHost, MemoryAccount } from '../src/broker/host.ts'
+import { type EntityHost, MemoryAccount, QueueUids } from '../src/broker/host.ts'
 import { Message } from '../src/broker/message.ts'
-import { encodeProperties, fromObject, Table } from '../src/codec/index.ts'
+import { encodeProperties, fromObject, PropertyView, Table } from '../src/codec/index.ts'
 import { MemoryJournal } from '../src/store/index.ts'
 
 const ROUNDS = 7
@@ -26,6 +26,8 @@ const host: EntityHost = {
     log: silentLogger,
     memory: new MemoryAccount(),
     limits: { maxMessageSize: 0, consumerTimeoutMs: 0 },
+    queueUids: new QueueUids(),
+    propertyView: new PropertyView(),
   },
   deadLetter() {},
   deleteQueue() {},

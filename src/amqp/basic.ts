@@ -1,4 +1,4 @@
-import { Message, notAllowed, notImplemented, preconditionFailed, type Queue, REPLY_TO } from '../broker/index.ts'
+import { notAllowed, notImplemented, preconditionFailed, type Queue, REPLY_TO } from '../broker/index.ts'
 import {
   type BasicAck,
   type BasicCancel,
@@ -24,9 +24,6 @@ import { DirectReply } from './direct-reply.ts'
 import { meantQueue } from './names.ts'
 import { checkAccess } from './permissions.ts'
 import { Settlement, settle } from './settlement.ts'
-
-/** The head message that basic.get shows; one for all, since it is only good during the call. */
-const got = new Message()
 
 export function basicQos(channel: Channel, method: BasicQos): void {
   if (method.prefetchSize !== 0) throw notImplemented(`prefetch_size!=0 (${method.prefetchSize})`)
@@ -110,6 +107,7 @@ export function basicGet(channel: Channel, method: BasicGet): void {
   checkAccess(channel, 'read', 'queue', name)
   const queue: Queue = vhost.queue(name, connection)
   const { noAck } = method
+  const { got } = connection.amqp
   const place = queue.get(got, noAck)
   if (place < 0) {
     channel.send(encodeBasicGetEmpty(channel.number, {}))

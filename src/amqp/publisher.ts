@@ -20,7 +20,6 @@ import {
   frameError,
   isTable,
   PropertyFlag,
-  PropertyView,
   ReplyCode,
   readUint16,
   readUint32,
@@ -41,9 +40,6 @@ const IMMEDIATE = 2
 /** A property list that is empty, or nothing but delivery-mode, needs no look. */
 const NO_PROPERTIES_BYTES = 2
 const ONLY_DELIVERY_MODE_BYTES = 3
-
-/** Properties that say something to the broker, or that must be whole to be passed on. */
-const view = new PropertyView()
 
 /**
  * The publishing side of a channel: from the bytes of basic.publish and its content to the vhost. A publish that lies
@@ -279,7 +275,7 @@ export class Publisher {
 
   /** @returns the message, or another when its reply-to had to be made the requester's own. */
   #checkProperties(message: Message, flags: number): Message {
-    const properties = message.properties(view)
+    const properties = message.properties(this.#channel.vhost.context.propertyView)
     if (!properties.valid()) throw frameError('cannot decode properties')
     if (flags & PropertyFlag.EXPIRATION) checkExpiration(properties.expiration as string)
     if (

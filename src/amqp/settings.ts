@@ -1,5 +1,5 @@
 import type { Mechanism, Users } from '../auth/index.ts'
-import type { MemoryAlarm, VirtualHosts } from '../broker/index.ts'
+import { type MemoryAlarm, Message, type VirtualHosts } from '../broker/index.ts'
 import { createDecoders, type MethodDecoder, type Table } from '../codec/index.ts'
 import type { Connection } from './connection.ts'
 import { OutputPool } from './output.ts'
@@ -30,6 +30,8 @@ export class AmqpContext {
   readonly settings: ConnectionSettings
   readonly connections = new Set<Connection>()
   readonly outputs = new OutputPool()
+  /** What a basic.get shows, until it has been written. */
+  readonly got = new Message()
   /** One reused object a method: frames are decoded and handled one after another. */
   readonly decoders: ReadonlyMap<number, MethodDecoder> = createDecoders()
 

@@ -1,5 +1,5 @@
 import type { Clock, Logger, Timers, Turn } from '../base/index.ts'
-import type { Table } from '../codec/index.ts'
+import type { PropertyView, Table } from '../codec/index.ts'
 import type { Journal } from '../store/index.ts'
 import type { Exchange } from './exchange/exchange.ts'
 import type { Message } from './message.ts'
@@ -15,6 +15,16 @@ export class MemoryAccount {
   readonly pool = new SlabPool()
   /** Large bodies that rest beside the slabs, each counted once however many queues hold it. */
   readonly bodies = new SharedBodies()
+}
+
+/** The numbers that stand for queues in a node's journal. */
+export class QueueUids {
+  #last = 0
+
+  /** One that was never given before, from 1. */
+  next(): number {
+    return ++this.#last
+  }
 }
 
 /** Limits that hold for every queue and exchange of a node. */
@@ -34,6 +44,12 @@ export interface BrokerContext {
   readonly log: Logger
   readonly memory: MemoryAccount
   readonly limits: BrokerLimits
+  readonly queueUids: QueueUids
+  /**
+   * For a look at one message's properties, over when the looker calls anybody else. One for all: it keeps the chunk
+   * alive that it saw last, and one in each of ten thousand queues would keep ten thousand.
+   */
+  readonly propertyView: PropertyView
 }
 
 /** Why a message left a queue for its dead-letter exchange; the values of x-death's `reason`. */

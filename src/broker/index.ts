@@ -17,6 +17,7 @@ export {
   type EntityHost,
   type EntityOptions,
   MemoryAccount,
+  QueueUids,
 } from './host.ts'
 export { Message } from './message.ts'
 export { Queue } from './queue/index.ts'

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { PropertyFlag, PropertyView, Table } from '../codec/index.ts'
+import { PropertyFlag, type PropertyView, Table } from '../codec/index.ts'
 import type { Position } from '../store/index.ts'
 import { deadLetterMessage, isDeathCycle, routingKeysOf } from './dead-letter.ts'
 import { accessRefused, entity, notFound, preconditionFailed, resourceLocked } from './errors.ts'
@@ -88,7 +88,7 @@ export class VirtualHost implements EntityHost {
   readonly #exclusive = new Map<object, Set<Queue>>()
   readonly #routes = new RouteCache()
   readonly #targets = new RoutingTargets()
-  readonly #view = new PropertyView()
+  readonly #view: PropertyView
   readonly #result = new PublishResult()
   readonly #record = new MessageRecord()
   readonly #letters: DeadLetter[] = []
@@ -97,6 +97,7 @@ export class VirtualHost implements EntityHost {
   constructor(name: string, context: BrokerContext, types: ReadonlyMap<string, ExchangeType>) {
     this.name = name
     this.context = context
+    this.#view = context.propertyView
     this.#types = types
     this.#addBuiltIn()
   }

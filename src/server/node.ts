@@ -2,8 +2,8 @@ import { hostname } from 'node:os'
 import { AmqpContext } from '../amqp/index.ts'
 import { createMechanisms, Users } from '../auth/index.ts'
 import { Clock, Timers, Turn } from '../base/index.ts'
-import { type BrokerContext, MemoryAccount, MemoryAlarm, VirtualHosts } from '../broker/index.ts'
-import { fromObject, type Table } from '../codec/index.ts'
+import { type BrokerContext, MemoryAccount, MemoryAlarm, QueueUids, VirtualHosts } from '../broker/index.ts'
+import { fromObject, PropertyView, type Table } from '../codec/index.ts'
 import { MemoryJournal } from '../store/index.ts'
 import type { ResolvedOptions } from './options.ts'
 import { packageVersion } from './version.ts'
@@ -33,7 +33,9 @@ export class BrokerNode {
     })
     this.#options = options
     this.alarm = alarm
-    this.context = { clock, timers, turn, journal, log, memory, limits: { maxMessageSize, consumerTimeoutMs } }
+    const limits = { maxMessageSize, consumerTimeoutMs }
+    const shared = { queueUids: new QueueUids(), propertyView: new PropertyView() }
+    this.context = { clock, timers, turn, journal, log, memory, limits, ...shared }
     this.users = new Users({ loopbackUsers: options.loopbackUsers })
     this.virtualHosts = new VirtualHosts(this.context)
     this.amqp = new AmqpContext({

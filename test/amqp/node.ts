@@ -1,8 +1,8 @@
 import { AmqpContext, type Peer } from '../../src/amqp/index.ts'
 import { createMechanisms, Users } from '../../src/auth/index.ts'
 import { type Alarm, Clock, Timers, Turn } from '../../src/base/index.ts'
-import { MemoryAccount, MemoryAlarm, type VirtualHost, VirtualHosts } from '../../src/broker/index.ts'
-import { longstr, Table } from '../../src/codec/index.ts'
+import { MemoryAccount, MemoryAlarm, QueueUids, type VirtualHost, VirtualHosts } from '../../src/broker/index.ts'
+import { longstr, PropertyView, Table } from '../../src/codec/index.ts'
 import { type Journal, MemoryJournal } from '../../src/store/index.ts'
 import { RecordingLogger } from '../helpers/recording-logger.ts'
 
@@ -88,6 +88,8 @@ export class TestNode {
         maxMessageSize: options.maxMessageSize ?? 16 * 1024 * 1024,
         consumerTimeoutMs: options.consumerTimeoutMs ?? 0,
       },
+      queueUids: new QueueUids(),
+      propertyView: new PropertyView(),
     })
     this.virtualHosts.add('/')
     this.users.add('guest', 'guest', ['administrator'])

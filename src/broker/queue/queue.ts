@@ -1,5 +1,5 @@
 import type { Drainable } from '../../base/index.ts'
-import { PropertyFlag, PropertyView, ReplyCode, type Table } from '../../codec/index.ts'
+import { PropertyFlag, type PropertyView, ReplyCode, type Table } from '../../codec/index.ts'
 import type { Consumer } from '../consumer.ts'
 import { Deduplicator } from '../deduplication.ts'
 import { AmqpError, entity } from '../errors.ts'
@@ -47,8 +47,6 @@ export interface QueueOptions extends EntityOptions {
   readonly exclusiveOwner: object | undefined
 }
 
-let uids = 0
-
 /**
  * A queue: messages in lines (one for each priority in use) of bytes, consumers whose turn it is, and the limits. All
  * of it is synchronous. A message that was handed out and not settled is known to its channel alone, by its *place*;
@@ -60,8 +58,8 @@ let uids = 0
 export class Queue implements Drainable {
   readonly host: EntityHost
   readonly name: string
-  /** Unique in the process; stands for the queue in the journal. */
-  readonly uid = ++uids
+  /** Unique in the node; stands for the queue in the journal. */
+  readonly uid: number
   readonly type: QueueType
   readonly durable: boolean
   readonly autoDelete: boolean
@@ -87,7 +85,7 @@ export class Queue implements Drainable {
   readonly #deduplicator: Deduplicator | undefined
   readonly #unusedTimer: UnusedTimer | undefined
   readonly #view = new Message()
-  readonly #properties = new PropertyView()
+  readonly #properties: PropertyView
   readonly #settleRecord = new SettleRecord()
   #ready = 0
   #readyBytes = 0
@@ -103,9 +101,10 @@ export class Queue implements Drainable {
   constructor(host: EntityHost, name: string, options: QueueOptions) {
     const args = withQueueType(options.arguments)
     const type = queueTypeOf(args)
-    const { clock, timers, memory } = host.context
+    const { clock, timers, memory, queueUids, propertyView } = host.context
     this.host = host
     this.name = name
+    this.uid = queueUids.next()
     this.type = type
     this.durable = options.durable
     this.autoDelete = options.autoDelete
@@ -114,6 +113,7 @@ export class Queue implements Drainable {
     this.limits = new QueueLimits(type, args)
     this.consumers = new Consumers(isSingleActive(args))
     this.#quorum = type === 'quorum'
+    this.#properties = propertyView
     this.#slabs = new Slabs(memory)
     this.#levels = new Levels(this.#slabs, this.#quorum ? 2 : maxPriorityOf(args) + 1, this.#quorum)
     this.#expiry = new HeadExpiry(clock, timers, this.#levels, () => this.#expireHeads())

@@ -5,7 +5,7 @@ import {
   type ExchangeOptions,
   findExchangeType,
 } from '../../../src/broker/exchange/index.ts'
-import { type EntityHost, MemoryAccount } from '../../../src/broker/host.ts'
+import { type EntityHost, MemoryAccount, QueueUids } from '../../../src/broker/host.ts'
 import { Message } from '../../../src/broker/message.ts'
 import {
   encodeProperties,
@@ -13,6 +13,7 @@ import {
   fromObject,
   longstr,
   type Properties,
+  PropertyView,
   Table,
 } from '../../../src/codec/index.ts'
 import { MemoryJournal } from '../../../src/store/index.ts'
@@ -59,6 +60,8 @@ export class TestHost implements EntityHost {
     log: silentLogger,
     memory: this.memory,
     limits: { maxMessageSize: 16 * 1024 * 1024, consumerTimeoutMs: 0 },
+    queueUids: new QueueUids(),
+    propertyView: new PropertyView(),
   }
 
   /** Milliseconds since the test began. */

@@ -1,7 +1,13 @@
 import { type Alarm, Clock, silentLogger, Timers, Turn } from '../../../src/base/index.ts'
 import type { Consumer } from '../../../src/broker/consumer.ts'
 import { deadLetterMessage } from '../../../src/broker/dead-letter.ts'
-import { type BrokerContext, type DeathReason, type EntityHost, MemoryAccount } from '../../../src/broker/host.ts'
+import {
+  type BrokerContext,
+  type DeathReason,
+  type EntityHost,
+  MemoryAccount,
+  QueueUids,
+} from '../../../src/broker/host.ts'
 import { Message } from '../../../src/broker/message.ts'
 import { Queue } from '../../../src/broker/queue/queue.ts'
 import { encodeProperties, fromObject, type Properties, PropertyView, Table } from '../../../src/codec/index.ts'
@@ -70,6 +76,8 @@ export class FakeHost implements EntityHost {
       log: silentLogger,
       memory: this.memory,
       limits: { maxMessageSize: 1 << 24, consumerTimeoutMs: 0 },
+      queueUids: new QueueUids(),
+      propertyView: new PropertyView(),
     }
   }
 

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import test from 'ava'
 import { Message } from '../../../src/broker/message.ts'
 import type { Queue } from '../../../src/broker/queue/index.ts'
@@ -237,4 +239,20 @@ test('a place stays a small number in a queue that has seen a lot', (t) => {
   }
   queue.publish(message)
   t.true((get(queue)?.place as number) < 2 ** 31)
+})
+
+test('a queue keeps nothing of the chunk that its last message came in', async (t) => {
+  const host = new FakeHost()
+  const chunks: WeakRef<Buffer>[] = []
+  for (let i = 0; i < 20; i++) {
+    const message = inChunk('small', { deliveryMode: 2, priority: 1, expiration: '100000' })
+    host.queue(`q${i}`, { 'x-max-priority': 2 }, { durable: true }).publish(message)
+    chunks.push(new WeakRef(message.buffer))
+  }
+  // A weak reference holds on until the current job is over.
+  await new Promise((resolve) => setImmediate(resolve))
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
+  const kept = chunks.filter((chunk) => chunk.deref() !== undefined)
+  t.true(kept.length <= 1, `${kept.length} of ${chunks.length} chunks are kept`)
 })
