@@ -42,7 +42,7 @@ import { dispatch } from './dispatch.ts'
 import { channelError, commandInvalid, shortText, unexpectedFrame } from './errors.ts'
 import { Handshake } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
-import { InputTail } from './input-tail.ts'
+import { type FrameReader, Input } from './input.ts'
 import { Output } from './output.ts'
 import { ReadGate, ReadStop } from './read-gate.ts'
 import type { AmqpContext } from './settings.ts'
@@ -90,7 +90,7 @@ const CLOSE_TIMEOUT_MS = 30_000
  * One AMQP connection as a machine without a socket: `receive` takes bytes in any split, what it answers gathers in
  * `out` and leaves through the transport once a turn.
  */
-export class Connection implements Flushable, AlarmListener {
+export class Connection implements Flushable, AlarmListener, FrameReader {
   readonly amqp: AmqpContext
   readonly peer: Peer
   readonly name: string
@@ -115,19 +115,17 @@ export class Connection implements Flushable, AlarmListener {
   permissions: Permissions | undefined
   readonly channels = new Map<number, Channel>()
   readonly heartbeat: Heartbeat
+  /** What is read no longer means anything: the stream is broken, or the socket is on its way out. */
+  deaf = false
   readonly #transport: Transport
   readonly #handshake: Handshake
-  readonly #tail = new InputTail()
+  readonly #input = new Input(this)
   /** Queues that had something for this connection while it could not take it. */
   readonly #waiting = new Set<Queue>()
   /** Where parsing goes on when the frame now handled raises a channel error. */
   #resumeAt = 0
-  /** What is read no longer means anything: the stream is broken, or the socket is on its way out. */
-  #deaf = false
   #socketFull = false
   readonly #gate: ReadGate
-  /** Input behind a question whose answer has to leave first. */
-  #held: Buffer | undefined
   #disconnected = false
   #closeTimer: Timer | undefined
 
@@ -160,8 +158,7 @@ export class Connection implements Flushable, AlarmListener {
     this.heartbeat.received = true
     // Publishes that nobody is told of mark nothing, but the journal and the memory alarm have to see them.
     this.turn.schedule()
-    if (this.#held === undefined) this.#handle(chunk)
-    else this.#held = Buffer.concat([this.#held, chunk])
+    this.#input.receive(chunk)
   }
 
   /** The socket has sent what had piled up. */
@@ -178,7 +175,7 @@ export class Connection implements Flushable, AlarmListener {
     this.#disconnected = true
     // Its exclusive queues may have been what the memory alarm was about.
     this.turn.schedule()
-    this.#deaf = true
+    this.deaf = true
     this.timers.cancel(this.#closeTimer)
     if (this.state === 'running') {
       this.log.warn(`connection ${this.name} was closed by the client without closing it in AMQP`)
@@ -186,7 +183,7 @@ export class Connection implements Flushable, AlarmListener {
       this.log.debug(`connection ${this.name} ended during its handshake`)
     }
     this.state = 'closed'
-    this.#tail.clear()
+    this.#input.clear()
     this.#release()
   }
 
@@ -269,7 +266,7 @@ export class Connection implements Flushable, AlarmListener {
 
   /** The login failed and the client could not read why: what it sends no longer counts. */
   refuseSilently(): void {
-    this.#deaf = true
+    this.deaf = true
   }
 
   /** Ends without a word: the peer is dead, or would not understand a close method. */
@@ -293,62 +290,36 @@ export class Connection implements Flushable, AlarmListener {
 
   #failedChannel = 0
 
-  #handle(chunk: Buffer): void {
-    let at = 0
-    // A frame cut by the end of a read is completed on its own, so the rest of the chunk is still handled in place.
-    while (this.#tail.length > 0 && this.#listening) {
-      const taken = this.#completeTail(chunk, at)
-      if (taken < 0) return
-      at = taken
-    }
-    if (this.#listening) at = this.#consume(chunk, at, chunk.length)
-    if (this.#deaf) return
-    if (!this.#listening) this.#held = Buffer.from(chunk.subarray(at))
-    else if (at < chunk.length) this.#tail.keep(chunk, at)
-  }
-
-  /** Handles what was held once the answers before it have left. */
+  /** Handles what was held back once the answers before it have left. */
   #goOn(): void {
-    if (!this.#gate.isStopped(ReadStop.ANSWERS)) return
-    const held = this.#held
-    this.#held = undefined
+    if (!this.answering) return
     this.#gate.go(ReadStop.ANSWERS)
-    if (held !== undefined && !this.#deaf) this.#handle(held)
+    this.#input.goOn()
   }
 
-  get #listening(): boolean {
-    return !this.#deaf && !this.#gate.isStopped(ReadStop.ANSWERS)
+  get answering(): boolean {
+    return this.#gate.isStopped(ReadStop.ANSWERS)
   }
 
-  /** @returns offset in the chunk behind the completed frame, -1 when it is still not whole. */
-  #completeTail(chunk: Buffer, at: number): number {
-    const tail = this.#tail
-    const headBytes = this.state === 'header' ? PROTOCOL_HEADER.length : 7
-    const taken = tail.fill(chunk, at, headBytes)
-    if (tail.length < headBytes) return -1
-    let next = at + taken
-    if (this.state !== 'header') {
-      const size = readUint32(tail.buffer, 3)
-      if (size > this.frameMax) {
-        this.fail(frameTooLarge(tail.buffer[0] as number, size, this.frameMax - 8), 0, 0)
-        return -1
-      }
-      next += tail.fill(chunk, next, size + 8)
-      if (tail.length < size + 8) return -1
-    }
-    const frame = tail.take()
-    this.#consume(frame, 0, frame.length)
-    return next
+  get frameHeadBytes(): number {
+    return this.state === 'header' ? PROTOCOL_HEADER.length : 7
   }
 
-  /** @returns offset of the first byte that was not handled. */
-  #consume(buffer: Buffer, at: number, end: number): number {
+  frameBytes(head: Buffer): number {
+    if (this.state === 'header') return PROTOCOL_HEADER.length
+    const size = readUint32(head, 3)
+    if (size <= this.frameMax) return size + 8
+    this.fail(frameTooLarge(head[0] as number, size, this.frameMax - 8), 0, 0)
+    return -1
+  }
+
+  readFrames(buffer: Buffer, at: number, end: number): number {
     if (this.state === 'header') {
       if (end - at < PROTOCOL_HEADER.length) return at
       at += PROTOCOL_HEADER.length
       if (!this.#handshake.protocolHeader(buffer, at - PROTOCOL_HEADER.length)) return at
     }
-    while (!this.#deaf) {
+    while (!this.deaf) {
       try {
         return this.#frames(buffer, at, end)
       } catch (error) {
@@ -393,8 +364,8 @@ export class Connection implements Flushable, AlarmListener {
         this.#otherFrame(type, number, buffer, at + 7, next - 1)
       }
       at = next
-      if (this.#deaf) return end
-      if (this.#gate.isStopped(ReadStop.ANSWERS)) return at
+      if (this.deaf) return end
+      if (this.answering) return at
     }
     return at
   }
@@ -575,8 +546,8 @@ export class Connection implements Flushable, AlarmListener {
   /** Lets go of the socket once everything has been written. */
   end(): void {
     this.state = 'closed'
-    this.#deaf = true
-    this.#tail.clear()
+    this.deaf = true
+    this.#input.clear()
     this.#release()
     if (this.out.pendingBytes === 0) this.#transport.end()
     else this.turn.flush(this)
