@@ -22,7 +22,8 @@ export interface JournalWaiter {
 export interface Journal {
   /** Everything up to here is as safe as this journal makes it. */
   readonly completed: Position
-  append(record: JournalRecord): Position
+  /** @param type 0..255, for whoever reads the record back; default 0. */
+  append(record: JournalRecord, type?: number): Position
   /** End of a turn: what was appended since the last call is one batch. */
   commit(): void
   /** Calls the waiter back each time `completed` grows, until it is removed. */

@@ -1,0 +1,69 @@
+import { readFileSync, readlinkSync } from 'node:fs'
+
+/** A process, told apart from a later one with the same number. What the system does not say is ''. */
+export interface ProcessIdentity {
+  readonly pid: number
+  /** When it started, in clock ticks since the machine did. */
+  readonly started: string
+  /** The machine's boot: differs between machines, and after each start of one. */
+  readonly boot: string
+  /** Where the number counts: a container has its own. */
+  readonly namespace: string
+}
+
+/** Who is there to hold a lock. */
+export interface Processes {
+  readonly self: ProcessIdentity
+  /** False when this process is certainly gone. */
+  isRunning(identity: ProcessIdentity): boolean
+}
+
+/** The processes of this machine. */
+export const systemProcesses: Processes = {
+  get self(): ProcessIdentity {
+    return {
+      pid: process.pid,
+      started: startOf(process.pid),
+      boot: readText('/proc/sys/kernel/random/boot_id').trim(),
+      namespace: pidNamespace(),
+    }
+  },
+
+  isRunning({ pid, started, boot, namespace }: ProcessIdentity): boolean {
+    const { self } = systemProcesses
+    if (boot !== self.boot || namespace !== self.namespace || !exists(pid)) return false
+    const startedNow = startOf(pid)
+    return started === '' || startedNow === '' || started === startedNow
+  },
+}
+
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+function startOf(pid: number): string {
+  const stat = readText(`/proc/${pid}/stat`)
+  // The second field is the program's name in brackets and may hold anything; the start is the 22nd.
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+}
+
+function pidNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid')
+  } catch {
+    return ''
+  }
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}
