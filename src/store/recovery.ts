@@ -170,7 +170,8 @@ export class Recovery {
         continue
       }
       const next = run && (await reader.find(at + 1, run, this.#next))
-      if (next === undefined && isLast) return at
+      // Without a run there is no telling what this is, so nothing of it is thrown away.
+      if (next === undefined && isLast && run !== undefined) return at
       const to = next ?? bytes
       this.#damage.push(await setAside(this.#files, this.#log, this.#directory, descriptor, number, at, to))
       at = to
