@@ -9,6 +9,7 @@ import { JournalError } from './errors.ts'
 import { type FileLayer, type FileSystemSpace, isMissing, systemFiles } from './files.ts'
 import type { Journal, JournalRecord, JournalWaiter, Position } from './journal.ts'
 import { DirectoryLock } from './lock.ts'
+import { SyncError } from './log-file.ts'
 import { LogFiles } from './log-files.ts'
 import { systemProcesses } from './processes.ts'
 import { Recovery, type RecoveryReport } from './recovery.ts'
@@ -102,6 +103,16 @@ export class FileJournal implements Journal {
       throw new JournalError('closed', 'the journal is recovered already, or closed')
     }
     this.#found = undefined
+    try {
+      return await this.#recover(found, visitor)
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      if (!(error instanceof SyncError) && (code === undefined || error instanceof JournalError)) throw error
+      throw new JournalError('unreadable', `cannot recover the journal in ${this.#directory}: ${message}`, error)
+    }
+  }
+
+  async #recover(found: readonly FoundFile[], visitor: RecordVisitor): Promise<RecoveryReport> {
     const recovery = new Recovery(this.#files, this.#log, this.#directory, visitor)
     const { report, state, epoch, firstPosition } = await recovery.run(found)
     const run = { mark: randomInt(0x1_0000_0000), epoch }
