@@ -72,7 +72,7 @@ export class DirectoryNode {
     this.pending = []
     for (const [name, node] of this.names) {
       // The lock holds nothing that has to survive, and a torn one costs a wait that has its own test.
-      if (node instanceof FileNode) node.crash(random, name === 'lock')
+      if (node instanceof FileNode) node.crash(random, name.startsWith('lock.'))
       else node.crash(random)
     }
   }
