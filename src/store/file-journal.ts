@@ -74,6 +74,7 @@ export class FileJournal implements Journal {
   readonly #collector: Collector
   readonly #waiters = new Set<JournalWaiter>()
   #found: readonly FoundFile[] | undefined
+  #recovering: Promise<unknown> | undefined
   #logFiles: LogFiles | undefined
   #committer: Committer | undefined
   /** Why nothing may be appended. */
@@ -103,8 +104,10 @@ export class FileJournal implements Journal {
       throw new JournalError('closed', 'the journal is recovered already, or closed')
     }
     this.#found = undefined
+    const recovering = this.#recover(found, visitor)
+    this.#recovering = recovering
     try {
-      return await this.#recover(found, visitor)
+      return await recovering
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
       if (!(error instanceof SyncError) && (code === undefined || error instanceof JournalError)) throw error
@@ -268,6 +271,7 @@ export class FileJournal implements Journal {
   }
 
   async #close(): Promise<void> {
+    await this.#recovering?.catch(() => undefined)
     this.#refusal ??= new JournalError('closed', 'the journal is closed')
     try {
       await this.#committer?.close()

@@ -306,6 +306,16 @@ test('nothing is appended before recovery or after closing', async (t) => {
   await journal.close()
 })
 
+test('a journal that is closed while it is read back is whole afterwards', async (t) => {
+  const layer = new CountingLayer()
+  const journal = await openFileJournal({ directory: '/data', files: layer, processes: newProcess() })
+  const recovering = journal.recover()
+  await journal.close()
+  await recovering
+  t.is(layer.opened.size, 0)
+  t.throws(() => journal.append(record(1)), { message: /closed/ })
+})
+
 test('a checkpoint of nothing leaves nothing but the file that is written to', async (t) => {
   const layer = new CountingLayer()
   const journal = await layer.openJournal({ fileBytesMax: 300 })
