@@ -27,7 +27,7 @@ const DIRECTORY = 'journal'
  * Locks a data directory and looks at its journal. Nothing is read or written yet: `recover` comes next.
  * @throws JournalError `locked`, `newer` or `unreadable`.
  */
-export async function openFileJournal(options: FileJournalOptions): Promise<FileJournal> {
+export async function openJournalFiles(options: FileJournalOptions): Promise<FileJournal> {
   const { directory, files = systemFiles, processes = systemProcesses, log = silentLogger } = options
   const journal = join(directory, DIRECTORY)
   try {
@@ -61,7 +61,7 @@ async function makeDirectory(files: FileLayer, path: string): Promise<void> {
 }
 
 /**
- * The journal in files: records are gathered in memory, written as one batch and synced together. Use: `openFileJournal`,
+ * The journal in files: records are gathered in memory, written as one batch and synced together. Use: `openJournalFiles`,
  * `recover`, then append and commit; `close` at the end. See docs/storage.md.
  */
 export class FileJournal implements Journal {
@@ -81,7 +81,7 @@ export class FileJournal implements Journal {
   #refusal: JournalError | undefined = new JournalError('closed', 'the journal is not recovered yet')
   #closed: Promise<void> | undefined
 
-  /** @internal Use {@link openFileJournal}. */
+  /** @internal Use {@link openJournalFiles}. */
   constructor(options: FileJournalOptions, lock: DirectoryLock, found: readonly FoundFile[]) {
     this.#options = options
     this.#files = options.files ?? systemFiles
