@@ -174,7 +174,8 @@ export class Handshake {
 
   #refuse(username: string | undefined, reason: string): void {
     const connection = this.#connection
-    const who = username === undefined ? '' : ` of user '${username}'`
+    // The name is the peer's and may be as long as a frame.
+    const who = username === undefined ? '' : ` of user '${username.slice(0, 255)}'`
     connection.log.warn(`connection ${connection.name}: login${who} was refused: ${reason}`)
     if (connection.capabilities.authenticationFailureClose) {
       connection.currentClass = 0

@@ -103,6 +103,8 @@ export const DEFAULT_OPTIONS = {
   announceVersion: '3.13.7',
 } as const satisfies Settled
 
+const OPTION_NAMES: ReadonlySet<string> = new Set([...Object.keys(DEFAULT_OPTIONS), 'tls', 'dataDir'])
+
 /** An option that cannot be: says which, what it was, and what is allowed. */
 export class OptionError extends RangeError {
   /** The option's name, such as `frameMax`. */
@@ -120,6 +122,9 @@ export function resolveOptions(options: BrokerOptions): ResolvedOptions {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
   const settled: Settled = { ...DEFAULT_OPTIONS, ...given }
   const { tls, dataDir } = options
+  for (const name of Object.keys(given)) {
+    if (!OPTION_NAMES.has(name)) throw new OptionError(name, given[name], 'an option of Broker.start')
+  }
   for (const [name, [minimum, maximum]] of Object.entries(OPTION_RANGES)) {
     checkNumber(name, settled[name as keyof typeof OPTION_RANGES], minimum, maximum)
   }

@@ -37,7 +37,7 @@ test('a URI gives host, port, user, password and virtual host, decoded', (t) => 
 
 test('what is no AMQP URI is refused', (t) => {
   for (const uri of ['localhost:5672', 'http://h', 'amqp://h:x', 'amqp://h:0', 'amqp://h:70000', 'amqp://h/a/b']) {
-    t.throws(() => parseUri(uri), { name: 'ClientError' }, uri)
+    t.throws(() => parseUri(uri), { name: 'UsageError' }, uri)
   }
   t.throws(() => parseUri('amqp://h/%zz'), { message: 'bad percent-encoding in the URI: %zz' })
 })

@@ -291,7 +291,7 @@ test('options that make no sense together are refused', async (t) => {
     ['latency', '--size', '7'],
   ]) {
     const program = perf(t, args)
-    t.is(await program.exit(), 1, args.join(' '))
-    t.regex(program.stderr, /^.+\n$/, args.join(' '))
+    t.is(await program.exit(), 2, args.join(' '))
+    t.regex(program.stderr, /^leveret-perf: .+\n$/, args.join(' '))
   }
 })

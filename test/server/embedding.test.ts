@@ -142,6 +142,7 @@ test('an option out of its range is refused and says what is allowed', async (t)
     [{ user: '' }, 'user: "" is not a name of 1 to 255 bytes'],
     [{ announceProduct: '' }, 'announceProduct: "" is not a name of 1 to 255 bytes'],
     [{ announceVersion: 'x'.repeat(256) }, `announceVersion: "${'x'.repeat(256)}" is not a name of 1 to 255 bytes`],
+    [{ maxMesageSize: 1 } as object, 'maxMesageSize: 1 is not an option of Broker.start'],
     [{ password: '' }, 'password: "" is not a password: nobody could log in with it'],
   ]
   for (const [options, message] of cases)

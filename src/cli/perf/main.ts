@@ -1,5 +1,6 @@
-import { Argument, Command, Option } from 'commander'
+import { Argument, Command, CommanderError, type CommandOptions, Option } from 'commander'
 import { ClientError } from '../client/client-error.ts'
+import { ExitCode, UsageError } from '../errors.ts'
 import { type ChurnOptions, churn } from './churn.ts'
 import { CHURN_KINDS, type ChurnKind } from './churn-subjects.ts'
 import type { Context } from './context.ts'
@@ -39,10 +40,28 @@ export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command('leveret-perf')
     .description('Load an AMQP 0-9-1 broker and measure it.')
     .option('-V, --version', 'print the version')
-  program.addCommand(throughputCommand(), { isDefault: true })
-  program.addCommand(latencyCommand())
-  program.addCommand(churnCommand())
-  await program.parseAsync(argv)
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+  const commands: [Command, CommandOptions?][] = [
+    [throughputCommand(), { isDefault: true }],
+    [latencyCommand()],
+    [churnCommand()],
+  ]
+  for (const [command, options] of commands) program.addCommand(command.copyInheritedSettings(program), options)
+  try {
+    await program.parseAsync(argv)
+  } catch (error) {
+    if (!(error instanceof CommanderError || error instanceof UsageError)) throw error
+    process.exitCode = reportUsage(error)
+  }
+}
+
+/** Says in one line what is wrong with the command line. @returns the exit code. */
+function reportUsage(error: CommanderError | UsageError): number {
+  if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.OK
+  const reason = error.message.replace(/^error: |\.$/g, '')
+  process.stderr.write(`leveret-perf: ${reason}; see leveret-perf --help\n`)
+  return ExitCode.USAGE
 }
 
 interface TimeFlags {
@@ -108,10 +127,10 @@ function throughputOptionsOf(flags: ThroughputFlags, ackEvery: number): Throughp
   const unread = flags.exchangeType === 'unbound' || !flags.consume
   const consumers = unread ? 0 : (flags.consumers ?? flags.queues)
   if (!unread && consumers < flags.queues) {
-    throw new ClientError(`${consumers} consumers for ${flags.queues} queues: some would never be read`)
+    throw new UsageError(`${consumers} consumers for ${flags.queues} queues: some would never be read`)
   }
   if (flags.bindings > 0 && flags.bindings < flags.queues) {
-    throw new ClientError(`${flags.bindings} bindings for ${flags.queues} queues: some would get nothing`)
+    throw new UsageError(`${flags.bindings} bindings for ${flags.queues} queues: some would get nothing`)
   }
   return {
     ...queueOptionsOf(flags),

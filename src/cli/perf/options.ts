@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { type Command, Option } from 'commander'
-import { ClientError } from '../client/client-error.ts'
 import { parseUri } from '../client/uri.ts'
+import { UsageError } from '../errors.ts'
 import type { Context } from './context.ts'
 import { ProcessUsage } from './process-usage.ts'
 import { Run } from './run.ts'
@@ -104,7 +104,7 @@ export function addTimeOptions(command: Command): Command {
 export function ackEveryOf(flags: MessageFlags): number {
   if (flags.manualAck !== true) return 0
   if (flags.prefetch > 0 && flags.ackEvery > flags.prefetch) {
-    throw new ClientError(`--ack-every ${flags.ackEvery} would never come with --prefetch ${flags.prefetch}`)
+    throw new UsageError(`--ack-every ${flags.ackEvery} would never come with --prefetch ${flags.prefetch}`)
   }
   return flags.ackEvery
 }
@@ -152,6 +152,6 @@ function readCertificate(file: string): Buffer {
   try {
     return readFileSync(file)
   } catch (error) {
-    throw new ClientError(`cannot read ${file}: ${(error as Error).message}`)
+    throw new UsageError(`cannot read ${file}: ${(error as Error).message}`)
   }
 }
