@@ -1,19 +1,22 @@
-import { preconditionFailed } from '../broker/index.ts'
+import { preconditionFailed, readExpiration } from '../broker/index.ts'
 
-/** Ten years: RabbitMQ's limit for every time to live. */
-const EXPIRATION_MAX_MS = 315_360_000_000
-
-/** Checks a message's `expiration`. @throws AmqpError 406 with the reason as RabbitMQ's Erlang words it. */
-export function checkExpiration(expiration: string): void {
-  const match = /^([+-]?\d+)([\s\S]*)$/.exec(expiration)
-  if (match === null) throw invalid(expiration, 'no_integer')
-  const rest = match[2] as string
-  if (rest !== '') throw invalid(expiration, `{leftover_string,${JSON.stringify(rest)}}`)
-  const milliseconds = Number(match[1])
-  if (milliseconds < 0) throw invalid(expiration, `{value_negative,${milliseconds}}`)
-  if (milliseconds > EXPIRATION_MAX_MS) throw invalid(expiration, `{value_too_large,${match[1]}}`)
+/**
+ * Checks a message's `expiration`.
+ * @param at where the short string's length is
+ * @throws AmqpError 406 with the reason as RabbitMQ's Erlang words it.
+ */
+export function checkExpiration(buffer: Buffer, at: number): void {
+  if (readExpiration(buffer, at) !== Number.POSITIVE_INFINITY) return
+  const expiration = buffer.toString('utf8', at + 1, at + 1 + (buffer[at] as number))
+  throw preconditionFailed(`invalid expiration '${expiration}': ${reasonAgainst(expiration)}`)
 }
 
-function invalid(expiration: string, reason: string): Error {
-  return preconditionFailed(`invalid expiration '${expiration}': ${reason}`)
+function reasonAgainst(expiration: string): string {
+  const match = /^([+-]?\d+)([\s\S]*)$/.exec(expiration)
+  if (match === null) return 'no_integer'
+  const rest = match[2] as string
+  if (rest !== '') return `{leftover_string,${JSON.stringify(rest)}}`
+  // Erlang's integers have no limit.
+  const milliseconds = BigInt(match[1] as string)
+  return milliseconds < 0n ? `{value_negative,${milliseconds}}` : `{value_too_large,${milliseconds}}`
 }

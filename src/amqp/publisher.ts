@@ -277,7 +277,7 @@ export class Publisher {
   #checkProperties(message: Message, flags: number): Message {
     const properties = message.properties(this.#channel.vhost.context.propertyView)
     if (!properties.valid()) throw frameError('cannot decode properties')
-    if (flags & PropertyFlag.EXPIRATION) checkExpiration(properties.expiration as string)
+    if (flags & PropertyFlag.EXPIRATION) checkExpiration(message.buffer, properties.find(PropertyFlag.EXPIRATION))
     if (
       flags & PropertyFlag.HEADERS &&
       !isTable(message.buffer, properties.find(PropertyFlag.HEADERS), properties.end)

@@ -20,7 +20,7 @@ export {
   QueueUids,
 } from './host.ts'
 export { Message } from './message.ts'
-export { Queue } from './queue/index.ts'
+export { Queue, readExpiration } from './queue/index.ts'
 export { REPLY_TO, type ReplyConsumer, ReplyConsumers } from './reply-to.ts'
 export { Route } from './route.ts'
 export { withProperties } from './routing.ts'

@@ -206,6 +206,14 @@ for (const [expiration, reason] of [
   ['-1', '{value_negative,-1}'],
   ['1.5', '{leftover_string,".5"}'],
   ['315360000001', '{value_too_large,315360000001}'],
+  ['+', 'no_integer'],
+  ['-', 'no_integer'],
+  ['+-1', 'no_integer'],
+  ['-0x', '{leftover_string,"x"}'],
+  ['-0000000000000000001', '{value_negative,-1}'],
+  ['+0000000315360000001', '{value_too_large,315360000001}'],
+  [`-${'9'.repeat(30)}`, `{value_negative,-${'9'.repeat(30)}}`],
+  ['9'.repeat(60), `{value_too_large,${'9'.repeat(60)}}`],
 ] as const) {
   test(`the expiration ${JSON.stringify(expiration)} is refused with ${reason}`, (t) => {
     const { client } = openNode()
@@ -225,6 +233,28 @@ test('an expiration of up to ten years is fine', (t) => {
   }
   t.is(client.declareQueue(1, 'q').messageCount, 2)
 })
+
+for (const [expiration, ms] of [
+  ['-0', 0],
+  ['+0', 0],
+  ['-00000000000000000000', 0],
+  ['00000000000000000005', 5],
+  ['+00000000000000000005', 5],
+  [`${'0'.repeat(60)}7`, 7],
+] as const) {
+  test(`a message with the expiration ${expiration} is taken, and expires after ${ms} ms`, (t) => {
+    const { node, client } = openNode()
+    client.declareQueue(1, 'q')
+    client.send(publish(1, { routingKey: 'q', properties: { expiration } }))
+    if (ms > 0) {
+      node.advance(ms - 1)
+      t.is(client.declareQueue(1, 'q').messageCount, 1)
+      node.advance(1)
+    }
+    t.is(client.declareQueue(1, 'q').messageCount, 0)
+    client.expectNothing()
+  })
+}
 
 test('whoever may impersonate may set any user-id', (t) => {
   const node = new TestNode()

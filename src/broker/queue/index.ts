@@ -1,5 +1,6 @@
 export { type QueueProperties, validateQueueArguments } from './arguments.ts'
 export { checkQueueEquivalence } from './equivalence.ts'
+export { readExpiration } from './expiry.ts'
 export { type Overflow, QueueLimits, type QueueType } from './limits.ts'
 export { PublishOutcome, Queue, type QueueOptions } from './queue.ts'
 export { QueueStats } from './stats.ts'

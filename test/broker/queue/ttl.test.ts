@@ -144,12 +144,25 @@ test('a hundred thousand messages with a TTL need one timer', (t) => {
   t.is(host.context.timers.size, 0)
 })
 
-test('an expiration that is no number is no expiry', (t) => {
+test('an expiration that is no number, or out of range, is no expiry', (t) => {
   const host = new FakeHost()
   const queue = host.queue('q')
-  for (const expiration of ['', 'soon', '-1', '1.5', '9'.repeat(20)]) queue.publish(inChunk('a', { expiration }))
-  host.advance(10 ** 9)
-  t.is(queue.messageCount, 5)
+  const expirations = ['', '+', '-', 'soon', '-1', '1.5', '+-1', '315360000001', '9'.repeat(255)]
+  for (const expiration of expirations) queue.publish(inChunk('a', { expiration }))
+  host.advance(315_360_000_002)
+  t.is(queue.messageCount, expirations.length)
+})
+
+test('an expiration may have a sign, and zeros before its digits', (t) => {
+  const host = new FakeHost()
+  const queue = host.queue('q')
+  for (const expiration of ['-0', '+0', '00000000000000000005', `+${'0'.repeat(200)}5`]) {
+    queue.publish(inChunk('a', { expiration }))
+  }
+  host.advance(4)
+  t.is(queue.messageCount, 2)
+  host.advance(1)
+  t.is(queue.messageCount, 0)
 })
 
 test('an expiry ten years ahead is kept exactly', (t) => {
