@@ -1,4 +1,4 @@
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
 import {
   BASIC_DELIVER,
   BASIC_GET_OK,
@@ -20,27 +20,12 @@ import {
 } from '../../src/codec/index.ts'
 import { ALL_CAPABILITIES, openClient, publish, TestClient, TestNode } from './harness.ts'
 import { ChannelState, Operator } from './operations.ts'
-import { Random } from './random.ts'
+import type { Random } from './random.ts'
+import { seeds } from './seeds.ts'
 import { recordedSession } from './session.ts'
 
 const IDS = [...METHODS.keys()]
 const decoders = createDecoders()
-
-/** Runs seeds that are printed, so that a failure can be repeated. FUZZ_TIMES runs so many times as many. */
-function seeds(t: ExecutionContext, usual: number, run: (random: Random, seed: number) => void): void {
-  const count = usual * Number(process.env.FUZZ_TIMES ?? 1)
-  const first = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31))
-  t.log(`${count} seeds from ${first} (set FUZZ_SEED to repeat)`)
-  for (let seed = first; seed < first + count; seed++) {
-    try {
-      run(new Random(seed), seed)
-    } catch (error) {
-      t.fail(`seed ${seed}: ${error instanceof Error ? error.stack : error}`)
-      return
-    }
-  }
-  t.pass()
-}
 
 /** @throws Error for output that no client could read. */
 function checkOutput(output: Buffer): void {
