@@ -122,6 +122,11 @@ export class Connection implements Flushable, AlarmListener, FrameReader {
   readonly #input = new Input(this)
   /** Queues that had something for this connection while it could not take it. */
   readonly #waiting = new Set<Queue>()
+  /** The method now handled, which a close names. */
+  currentClass = 0
+  currentMethod = 0
+  /** The channel of the frame now handled. */
+  #failedChannel = 0
   /** Where parsing goes on when the frame now handled raises a channel error. */
   #resumeAt = 0
   #socketFull = false
@@ -288,8 +293,6 @@ export class Connection implements Flushable, AlarmListener, FrameReader {
     if (broken) this.end()
   }
 
-  #failedChannel = 0
-
   /** Handles what was held back once the answers before it have left. */
   #goOn(): void {
     if (!this.answering) return
@@ -377,9 +380,6 @@ export class Connection implements Flushable, AlarmListener, FrameReader {
     this.currentMethod = methodId
     this.#resumeAt = resumeAt
   }
-
-  currentClass = 0
-  currentMethod = 0
 
   /** A publish is being handled that needs no frame after `resumeAt`. */
   handlingPublish(channel: number, resumeAt: number): void {

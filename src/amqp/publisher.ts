@@ -31,6 +31,7 @@ import { ContentAssembly } from './content-assembly.ts'
 import { writeContent } from './content-writer.ts'
 import { unexpectedFrame } from './errors.ts'
 import { checkExpiration } from './expiration.ts'
+import { checkAccess, checkTopicAccess } from './permissions.ts'
 
 const BODY_EXPECTED = 'expected content body, got non content body frame instead'
 
@@ -220,7 +221,7 @@ export class Publisher {
       route = vhost.findRoute(buffer, exchangeAt, exchangeAt + addressLength)
       if (route === undefined) {
         const name = message.exchange
-        this.#checkWrite(name)
+        checkAccess(this.#channel, 'write', 'exchange', name)
         throw notFound('exchange', name, vhost.name)
       }
       this.#remember(buffer, exchangeAt, addressLength, route)
@@ -228,14 +229,15 @@ export class Publisher {
     const found = route as Route
     const { exchange } = found
     if (exchange !== this.#allowedExchange || permissions.generation !== this.#allowedGeneration) {
-      this.#checkWrite(exchange.name)
+      checkAccess(this.#channel, 'write', 'exchange', exchange.name)
       if (exchange.internal) {
         throw accessRefused(`cannot publish to internal exchange '${exchange.name}' in vhost '${vhost.name}'`)
       }
       this.#allowedExchange = exchange
       this.#allowedGeneration = permissions.generation
     }
-    if (exchange.type.name === 'topic' && permissions.topics) this.#checkTopic(exchange.name, message)
+    // Asked here already, so that the key is only decoded when somebody looks at it.
+    if (permissions.topics) checkTopicAccess(this.#channel, 'write', exchange, message.routingKey)
     return found
   }
 
@@ -252,25 +254,6 @@ export class Publisher {
     copyBytes(buffer, at, at + length, this.#address, 0)
     this.#addressLength = length
     this.#route = route
-  }
-
-  /** The default exchange is checked under the name that RabbitMQ gives it. */
-  #checkWrite(exchange: string): void {
-    const { permissions, vhost, connection } = this.#channel
-    const name = exchange === '' ? 'amq.default' : exchange
-    if (permissions.write(name)) return
-    throw accessRefused(
-      `write access to exchange '${name}' in vhost '${vhost.name}' refused for user '${connection.user?.name ?? ''}'`,
-    )
-  }
-
-  #checkTopic(exchange: string, message: Message): void {
-    const { permissions, vhost, connection } = this.#channel
-    const routingKey = message.routingKey
-    if (permissions.writeTopic(exchange, routingKey)) return
-    throw accessRefused(
-      `write access to topic '${routingKey}' in exchange '${exchange}' in vhost '${vhost.name}' refused for user '${connection.user?.name ?? ''}'`,
-    )
   }
 
   /** @returns the message, or another when its reply-to had to be made the requester's own. */
