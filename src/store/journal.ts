@@ -22,8 +22,21 @@ export interface JournalWaiter {
 export interface Journal {
   /** Everything up to here is as safe as this journal makes it. */
   readonly completed: Position
+  /** Position of the last record appended. */
+  readonly appended: Position
+  /**
+   * Bytes appended and not yet completed. They are in memory: whoever lets others append has to hold them back when this
+   * grows.
+   */
+  readonly pendingBytes: number
   /** @param type 0..255, for whoever reads the record back; default 0. */
   append(record: JournalRecord, type?: number): Position
+  /**
+   * What is appended until `endGroup` comes back whole or not at all, and completes together. Both are called in one turn,
+   * with nothing but `append` in between.
+   */
+  beginGroup(): void
+  endGroup(): void
   /** End of a turn: what was appended since the last call is one batch. */
   commit(): void
   /** Calls the waiter back each time `completed` grows, until it is removed. */
@@ -35,11 +48,18 @@ export interface Journal {
 /** Keeps nothing and completes at once: for brokers whose queues live in memory. */
 export class MemoryJournal implements Journal {
   completed: Position = 0
+  readonly pendingBytes = 0
+
+  get appended(): Position {
+    return this.completed
+  }
 
   append(_record: JournalRecord): Position {
     return ++this.completed
   }
 
+  beginGroup(): void {}
+  endGroup(): void {}
   commit(): void {}
   addWaiter(_waiter: JournalWaiter): void {}
   removeWaiter(_waiter: JournalWaiter): void {}

@@ -4,12 +4,15 @@ import type { Journal, JournalRecord, JournalWaiter, Position } from '../../src/
 export class LateJournal implements Journal {
   completed: Position = 0
   appended: Position = 0
+  readonly pendingBytes = 0
   readonly #waiters = new Set<JournalWaiter>()
 
   append(_record: JournalRecord): Position {
     return ++this.appended
   }
 
+  beginGroup(): void {}
+  endGroup(): void {}
   commit(): void {}
 
   addWaiter(waiter: JournalWaiter): void {
