@@ -10,6 +10,7 @@ export {
   DEFAULT_OPTIONS,
   OPTION_RANGES,
   OptionError,
+  SYNC_MODES,
 } from './options.ts'
 export type { Publishing, PublishOutcome } from './publishing.ts'
 export type { ConsumerView, QueueView, WaitOptions } from './queue-view.ts'

@@ -1,5 +1,6 @@
 import { totalmem } from 'node:os'
 import { type Logger, silentLogger } from '../base/index.ts'
+import type { SyncMode } from '../store/index.ts'
 
 /** What a broker may be told; everything has a default. Given once, at the start. */
 export interface BrokerOptions {
@@ -21,6 +22,28 @@ export interface BrokerOptions {
   readonly log?: Logger
   /** Directory for what must survive the process; made if missing. Default: none, everything is in memory. */
   readonly dataDir?: string
+  /**
+   * When what is written to the data directory counts as safe, and is confirmed: `always` once it is synced, `interval`
+   * and `off` once it is written, which a killed process survives but a power cut does not. Default `always`.
+   */
+  readonly sync?: SyncMode
+  /** Between two syncs of `interval`, in ms, 1 to 60000. Default 100. */
+  readonly syncIntervalMs?: number
+  /**
+   * Bytes of messages kept in memory before those of long queues go to disk, 64 KiB or more; never more than half of the
+   * high watermark. Only with a data directory. Default 32 MiB.
+   */
+  readonly messageMemory?: number
+  /**
+   * Free bytes on the data directory's disk below which publishers are blocked; 0 for never. Default 50 MB, as RabbitMQ.
+   */
+  readonly diskFreeLimit?: number
+  /**
+   * Called once when the data directory can promise nothing any more: a sync has failed. What was confirmed is on disk, and
+   * nothing is confirmed from here on. By then the broker has closed its ports, and its connections with 541
+   * `INTERNAL_ERROR`; all that is left is to stop it, and to start another on the same directory.
+   */
+  readonly onFatal?: (error: Error) => void
   /** Largest body a publish may carry, in bytes, up to 512 MiB. Default 16 MiB, as RabbitMQ 4.0. */
   readonly maxMessageSize?: number
   /** How long a delivery may stay unacknowledged, in ms; 0 for ever. Default 30 minutes, as RabbitMQ. */
@@ -60,19 +83,25 @@ export interface BrokerTlsOptions {
   readonly ca?: string | Buffer
 }
 
-type Settled = Required<Omit<BrokerOptions, 'tls' | 'dataDir'>>
+type Settled = Required<Omit<BrokerOptions, 'tls' | 'dataDir' | 'onFatal'>>
 
 /** The options with every default filled in. */
 export interface ResolvedOptions extends Settled {
   readonly tls: (Required<Pick<BrokerTlsOptions, 'port' | 'cert' | 'key'>> & Pick<BrokerTlsOptions, 'ca'>) | undefined
   readonly dataDir: string | undefined
+  readonly onFatal: ((error: Error) => void) | undefined
   /** The watermark in bytes. */
   readonly memoryHighWatermark: number
+  /** At most half of the watermark: what can go to disk goes there before publishers are blocked. */
+  readonly messageMemory: number
 }
 
 /** The least and the most that a numeric option may be; all but the watermark are whole numbers. */
 export const OPTION_RANGES = {
   port: [0, 65_535],
+  syncIntervalMs: [1, 60_000],
+  messageMemory: [64 * 1024, Number.MAX_SAFE_INTEGER],
+  diskFreeLimit: [0, Number.MAX_SAFE_INTEGER],
   maxMessageSize: [1, 512 * 1024 * 1024],
   consumerTimeoutMs: [0, Number.MAX_SAFE_INTEGER],
   memoryHighWatermark: [0, Number.MAX_SAFE_INTEGER],
@@ -83,6 +112,9 @@ export const OPTION_RANGES = {
   consumersPerChannelMax: [0, Number.MAX_SAFE_INTEGER],
 } as const satisfies Partial<Record<keyof BrokerOptions, readonly [number, number]>>
 
+/** What `sync` may be. */
+export const SYNC_MODES = ['always', 'interval', 'off'] as const satisfies readonly SyncMode[]
+
 export const DEFAULT_OPTIONS = {
   host: '127.0.0.1',
   port: 0,
@@ -91,6 +123,10 @@ export const DEFAULT_OPTIONS = {
   vhost: '/',
   loopbackUsers: ['guest'],
   log: silentLogger,
+  sync: 'always',
+  syncIntervalMs: 100,
+  messageMemory: 32 * 1024 * 1024,
+  diskFreeLimit: 50_000_000,
   maxMessageSize: 16 * 1024 * 1024,
   consumerTimeoutMs: 30 * 60_000,
   memoryHighWatermark: 0.4,
@@ -103,7 +139,7 @@ export const DEFAULT_OPTIONS = {
   announceVersion: '3.13.7',
 } as const satisfies Settled
 
-const OPTION_NAMES: ReadonlySet<string> = new Set([...Object.keys(DEFAULT_OPTIONS), 'tls', 'dataDir'])
+const OPTION_NAMES: ReadonlySet<string> = new Set([...Object.keys(DEFAULT_OPTIONS), 'tls', 'dataDir', 'onFatal'])
 
 /** An option that cannot be: says which, what it was, and what is allowed. */
 export class OptionError extends RangeError {
@@ -121,25 +157,30 @@ export class OptionError extends RangeError {
 export function resolveOptions(options: BrokerOptions): ResolvedOptions {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
   const settled: Settled = { ...DEFAULT_OPTIONS, ...given }
-  const { tls, dataDir } = options
+  const { tls, dataDir, onFatal } = options
   for (const name of Object.keys(given)) {
     if (!OPTION_NAMES.has(name)) throw new OptionError(name, given[name], 'an option of Broker.start')
   }
   for (const [name, [minimum, maximum]] of Object.entries(OPTION_RANGES)) {
     checkNumber(name, settled[name as keyof typeof OPTION_RANGES], minimum, maximum)
   }
+  if (!SYNC_MODES.includes(settled.sync)) throw new OptionError('sync', settled.sync, `one of ${SYNC_MODES.join(', ')}`)
   checkName('user', settled.user)
   checkName('vhost', settled.vhost)
   // Longer, connection.start would not fit into a frame.
   checkName('announceProduct', settled.announceProduct)
   checkName('announceVersion', settled.announceVersion)
+  if (onFatal !== undefined && typeof onFatal !== 'function') throw new OptionError('onFatal', onFatal, 'a function')
   if (settled.password === '') throw new OptionError('password', '', 'a password: nobody could log in with it')
   if (tls?.port !== undefined) checkNumber('tls.port', tls.port, ...OPTION_RANGES.port)
+  const memoryHighWatermark = watermarkBytes(settled.memoryHighWatermark)
   return {
     ...settled,
     tls: tls === undefined ? undefined : { ...tls, port: tls.port ?? 0 },
     dataDir,
-    memoryHighWatermark: watermarkBytes(settled.memoryHighWatermark),
+    onFatal,
+    memoryHighWatermark,
+    messageMemory: Math.min(settled.messageMemory, Math.floor(memoryHighWatermark / 2)),
   }
 }
 

@@ -11,6 +11,7 @@ test('every fallback is a value that its own parser takes', (t) => {
   t.is(settings.bind, '127.0.0.1')
   t.is(settings.dataDir, './leveret-data')
   t.is(settings.memoryHighWatermark, 0.4)
+  t.is(settings.sync, 'always')
   t.deepEqual(settings.loopbackUsers, ['guest'])
   t.is(settings.tlsPort, undefined)
 })
@@ -26,7 +27,28 @@ test('without any setting the broker gets the defaults of the embedding API, but
     handshakeTimeoutMs: 10_000,
     announceProduct: 'RabbitMQ',
     announceVersion: '3.13.7',
+    sync: 'always',
+    syncIntervalMs: 100,
+    messageMemory: 32 * 1024 * 1024,
+    diskFreeLimit: 50_000_000,
   })
+})
+
+test('the watermark of the memory is a share or a size', (t) => {
+  const watermark = (text: string): number =>
+    resolveSettings(START_SETTINGS, { memoryHighWatermark: text }, {}).memoryHighWatermark
+  t.deepEqual(['0.4', '.4', '1', '0', '512MiB', '1GB', '2048'].map(watermark), [
+    0.4,
+    0.4,
+    1,
+    0,
+    512 * 1024 * 1024,
+    1_000_000_000,
+    2048,
+  ])
+  for (const text of ['1.5', '40%', '-1', 'much', '']) {
+    t.throws(() => watermark(text), { instanceOf: UsageError, message: /^--memory-high-watermark: .* is not a share / })
+  }
 })
 
 test('the flag counts before LEVERET_, that before RABBITMQ_, and that before the fallback', (t) => {
@@ -48,6 +70,10 @@ test('every setting has an environment variable of its name', (t) => {
     loopbackUsers: 'none',
     consumerTimeout: '5m',
     maxMessageSize: '1MiB',
+    sync: 'interval',
+    syncInterval: '1s',
+    messageMemory: '64MiB',
+    diskFreeLimit: '2GB',
   }
   const environment = Object.fromEntries(Object.entries(values).map(([key, text]) => [variableOf(key), text]))
   t.deepEqual(Object.keys(environment).slice(0, 2), ['LEVERET_PORT', 'LEVERET_TLS_PORT'])
@@ -59,6 +85,10 @@ test('every setting has an environment variable of its name', (t) => {
     loopbackUsers: 'none',
     consumerTimeout: 300_000,
     maxMessageSize: 1_048_576,
+    sync: 'interval',
+    syncInterval: 1000,
+    messageMemory: 64 * 1024 * 1024,
+    diskFreeLimit: 2_000_000_000,
   })
 })
 

@@ -143,6 +143,11 @@ test('an option out of its range is refused and says what is allowed', async (t)
     [{ announceProduct: '' }, 'announceProduct: "" is not a name of 1 to 255 bytes'],
     [{ announceVersion: 'x'.repeat(256) }, `announceVersion: "${'x'.repeat(256)}" is not a name of 1 to 255 bytes`],
     [{ maxMesageSize: 1 } as object, 'maxMesageSize: 1 is not an option of Broker.start'],
+    [{ sync: 'never' } as object, 'sync: "never" is not one of always, interval, off'],
+    [{ syncIntervalMs: 0 }, 'syncIntervalMs: 0 is not a whole number from 1 to 60000'],
+    [{ messageMemory: 1000 }, 'messageMemory: 1000 is not a whole number 65536 or more'],
+    [{ diskFreeLimit: -1 }, 'diskFreeLimit: -1 is not a whole number 0 or more'],
+    [{ onFatal: 1 } as object, 'onFatal: 1 is not a function'],
     [{ password: '' }, 'password: "" is not a password: nobody could log in with it'],
   ]
   for (const [options, message] of cases)

@@ -1,4 +1,4 @@
-import { DEFAULT_OPTIONS, OPTION_RANGES } from '../../server/index.ts'
+import { DEFAULT_OPTIONS, OPTION_RANGES, SYNC_MODES } from '../../server/index.ts'
 import {
   byteSize,
   duration,
@@ -30,6 +30,30 @@ export const START_SETTINGS = {
     help: 'directory for what must survive a restart; made if missing',
     fallback: './leveret-data',
     parse: notEmpty('a directory'),
+  },
+  sync: {
+    value: 'WHEN',
+    help: 'when what was written is safe and confirmed: always once it is synced, interval or off once it is written',
+    fallback: DEFAULT_OPTIONS.sync,
+    parse: oneOf(...SYNC_MODES),
+  },
+  syncInterval: {
+    value: 'MS',
+    help: 'between two syncs of --sync interval',
+    fallback: String(DEFAULT_OPTIONS.syncIntervalMs),
+    parse: duration(...OPTION_RANGES.syncIntervalMs),
+  },
+  messageMemory: {
+    value: 'BYTES',
+    help: 'messages kept in memory before those of long queues go to disk; at most half of --memory-high-watermark',
+    fallback: String(DEFAULT_OPTIONS.messageMemory),
+    parse: byteSize(...OPTION_RANGES.messageMemory),
+  },
+  diskFreeLimit: {
+    value: 'BYTES',
+    help: "free room on the data directory's disk below which publishers are blocked; 0 for never",
+    fallback: String(DEFAULT_OPTIONS.diskFreeLimit),
+    parse: byteSize(...OPTION_RANGES.diskFreeLimit),
   },
   logLevel: {
     value: 'LEVEL',
