@@ -1,7 +1,8 @@
 import { Clock, silentLogger, Timers, Turn } from '../src/base/index.ts'
-import { type BrokerContext, type EntityHost, MemoryAccount, QueueUids } from '../src/broker/host.ts'
+import { type BrokerContext, type EntityHost, MemoryAccount } from '../src/broker/host.ts'
 import { type Consumer, Message } from '../src/broker/index.ts'
 import { Queue } from '../src/broker/queue/index.ts'
+import { Storage } from '../src/broker/storage/index.ts'
 import { encodeProperties, fromObject, PropertyView, Table } from '../src/codec/index.ts'
 import { MemoryJournal } from '../src/store/index.ts'
 
@@ -13,6 +14,7 @@ import { MemoryJournal } from '../src/store/index.ts'
 
 const memory = new MemoryAccount()
 const clock = new Clock()
+const journal = new MemoryJournal()
 const context: BrokerContext = {
   clock,
   timers: new Timers(clock, { set: () => {}, clear: () => {} }),
@@ -20,11 +22,11 @@ const context: BrokerContext = {
     () => {},
     () => {},
   ),
-  journal: new MemoryJournal(),
+  journal,
   log: silentLogger,
   memory,
   limits: { maxMessageSize: 1 << 24, consumerTimeoutMs: 0 },
-  queueUids: new QueueUids(),
+  storage: new Storage(journal),
   propertyView: new PropertyView(),
 }
 const host: EntityHost = {

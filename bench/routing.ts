@@ -7,8 +7,9 @@
  */
 import { Clock, silentLogger, Timers, Turn } from '../src/base/index.ts'
 import { type Binding, createExchangeTypes, Exchange, findExchangeType } from '../src/broker/exchange/index.ts'
-import { type EntityHost, MemoryAccount, QueueUids } from '../src/broker/host.ts'
+import { type EntityHost, MemoryAccount } from '../src/broker/host.ts'
 import { Message } from '../src/broker/message.ts'
+import { Storage } from '../src/broker/storage/index.ts'
 import { encodeProperties, fromObject, PropertyView, Table } from '../src/codec/index.ts'
 import { MemoryJournal } from '../src/store/index.ts'
 
@@ -16,17 +17,18 @@ const ROUNDS = 7
 const ROUND_MS = 60
 
 const clock = new Clock()
+const journal = new MemoryJournal()
 const host: EntityHost = {
   name: '/',
   context: {
     clock,
     timers: new Timers(clock),
     turn: new Turn(() => {}),
-    journal: new MemoryJournal(),
+    journal,
     log: silentLogger,
     memory: new MemoryAccount(),
     limits: { maxMessageSize: 0, consumerTimeoutMs: 0 },
-    queueUids: new QueueUids(),
+    storage: new Storage(journal),
     propertyView: new PropertyView(),
   },
   deadLetter() {},

@@ -6,6 +6,7 @@ import type { Message } from './message.ts'
 import type { Queue } from './queue/queue.ts'
 import { SharedBodies } from './queue/shared-bodies.ts'
 import { SlabPool } from './queue/slab-pool.ts'
+import type { Storage } from './storage/index.ts'
 
 /** Bytes held in memory for messages, for the whole node; what the memory alarm looks at. */
 export class MemoryAccount {
@@ -15,16 +16,6 @@ export class MemoryAccount {
   readonly pool = new SlabPool()
   /** Large bodies that rest beside the slabs, each counted once however many queues hold it. */
   readonly bodies = new SharedBodies()
-}
-
-/** The numbers that stand for queues in a node's journal. */
-export class QueueUids {
-  #last = 0
-
-  /** One that was never given before, from 1. */
-  next(): number {
-    return ++this.#last
-  }
 }
 
 /** Limits that hold for every queue and exchange of a node. */
@@ -44,7 +35,7 @@ export interface BrokerContext {
   readonly log: Logger
   readonly memory: MemoryAccount
   readonly limits: BrokerLimits
-  readonly queueUids: QueueUids
+  readonly storage: Storage
   /**
    * For a look at one message's properties, over when the looker calls anybody else. One for all: it keeps the chunk
    * alive that it saw last, and one in each of ten thousand queues would keep ten thousand.

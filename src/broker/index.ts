@@ -17,13 +17,13 @@ export {
   type EntityHost,
   type EntityOptions,
   MemoryAccount,
-  QueueUids,
 } from './host.ts'
 export { Message } from './message.ts'
 export { Queue, readExpiration } from './queue/index.ts'
 export { REPLY_TO, type ReplyConsumer, ReplyConsumers } from './reply-to.ts'
 export { Route } from './route.ts'
 export { withProperties } from './routing.ts'
+export { Storage } from './storage/index.ts'
 export {
   type ExchangeDeclaration,
   type PublishResult,

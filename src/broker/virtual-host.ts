@@ -12,11 +12,18 @@ import {
 } from './exchange/index.ts'
 import type { BrokerContext, DeathReason, EntityHost } from './host.ts'
 import { type Message, MessageMark } from './message.ts'
-import { checkQueueEquivalence, PublishOutcome, Queue, validateQueueArguments } from './queue/index.ts'
-import { MessageRecord } from './records.ts'
+import {
+  checkQueueEquivalence,
+  PLACE_SPAN,
+  PublishOutcome,
+  Queue,
+  REFUSED,
+  validateQueueArguments,
+} from './queue/index.ts'
 import { ReplyConsumers } from './reply-to.ts'
 import { Route, RouteCache, readAddress } from './route.ts'
 import { RoutingTargets, senderSelection } from './routing.ts'
+import { MessageRecord, RecordType } from './storage/index.ts'
 
 /** Exchanges that every vhost has from the start. Source: RabbitMQ. */
 const BUILT_IN: readonly (readonly [name: string, type: string, internal: boolean])[] = [
@@ -93,6 +100,8 @@ export class VirtualHost implements EntityHost {
   readonly #record = new MessageRecord()
   readonly #letters: DeadLetter[] = []
   #deliveringLetters = false
+  /** Queues that have accepted the message in hand and not yet acted on it. */
+  readonly #arrived: Queue[] = []
 
   constructor(name: string, context: BrokerContext, types: ReadonlyMap<string, ExchangeType>) {
     this.name = name
@@ -347,17 +356,7 @@ export class VirtualHost implements EntityHost {
     })
     const keys = routingKeysOf(letter, this.#view)
     this.#letters.push({ exchange, message: letter, keys, reason })
-    // A letter may overflow a queue whose own letter follows: taken in turn instead of one inside the other, a chain of
-    // thousands of queues needs no stack, and letters keep their order.
-    if (this.#deliveringLetters) return
-    this.#deliveringLetters = true
-    try {
-      for (let letter = this.#letters.shift(); letter !== undefined; letter = this.#letters.shift()) {
-        this.#deliverLetter(letter)
-      }
-    } finally {
-      this.#deliveringLetters = false
-    }
+    if (!this.#deliveringLetters) this.#deliverLetters()
   }
 
   /** Drops everything: queues with their consumers told, exchanges that are not built in, bindings. */
@@ -524,12 +523,57 @@ export class VirtualHost implements EntityHost {
   #enqueue(queues: readonly Queue[], durable: boolean, message: Message, result: PublishResult): void {
     if (queues.length === 0) return
     result.routed = true
-    // Journalled first: what a queue says of the message (delivered without ack, dropped) follows it.
-    if (durable && (message.isPersistent(this.#view) || queues.some(isQuorum))) {
-      result.position = this.context.journal.append(this.#record.of(message, queues))
+    const persistent = durable && message.isPersistent(this.#view)
+    if (persistent || (durable && queues.some(isQuorum))) {
+      this.#enqueueJournalled(queues, persistent, message, result)
+      return
     }
     for (let i = 0; i < queues.length; i++) {
       if ((queues[i] as Queue).publish(message) === PublishOutcome.REJECTED) result.rejected = true
+    }
+  }
+
+  /**
+   * Every queue says where it has put the message, the journal has it once for all of them, and only then anybody acts
+   * on it: what the journal hears of a message later (acknowledged, dropped) must not come before the message.
+   */
+  #enqueueJournalled(queues: readonly Queue[], persistent: boolean, message: Message, result: PublishResult): void {
+    // A queue that refuses the message may have a dead letter of it routed, by these same objects: that waits.
+    const outermost = !this.#deliveringLetters
+    this.#deliveringLetters = true
+    const record = (outermost ? this.#record : new MessageRecord()).of(message)
+    const arrived = this.#arrived
+    const first = arrived.length
+    try {
+      for (let i = 0; i < queues.length; i++) {
+        const queue = queues[i] as Queue
+        const place = queue.accept(message, persistent)
+        if (place === REFUSED) result.rejected = true
+        if (place < 0) continue
+        arrived.push(queue)
+        if (!queue.acceptedJournalled) continue
+        const slabNumber = Math.floor(place / PLACE_SPAN)
+        record.add(queue.uid, slabNumber, place - slabNumber * PLACE_SPAN, queue.acceptedExpiry)
+      }
+      if (record.count > 0) result.position = this.context.journal.append(record, RecordType.MESSAGE)
+      for (let i = first; i < arrived.length; i++) (arrived[i] as Queue).arrived(message)
+    } finally {
+      arrived.length = first
+      if (outermost) this.#deliveringLetters = false
+    }
+    if (outermost && this.#letters.length > 0) this.#deliverLetters()
+  }
+
+  #deliverLetters(): void {
+    // A letter may overflow a queue whose own letter follows: taken in turn instead of one inside the other, a chain of
+    // thousands of queues needs no stack, and letters keep their order.
+    this.#deliveringLetters = true
+    try {
+      for (let letter = this.#letters.shift(); letter !== undefined; letter = this.#letters.shift()) {
+        this.#deliverLetter(letter)
+      }
+    } finally {
+      this.#deliveringLetters = false
     }
   }
 

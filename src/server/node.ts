@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import { AmqpContext } from '../amqp/index.ts'
 import { createMechanisms, Users } from '../auth/index.ts'
 import { Clock, Timers, Turn } from '../base/index.ts'
-import { type BrokerContext, MemoryAccount, MemoryAlarm, QueueUids, VirtualHosts } from '../broker/index.ts'
+import { type BrokerContext, MemoryAccount, MemoryAlarm, Storage, VirtualHosts } from '../broker/index.ts'
 import { fromObject, PropertyView, type Table } from '../codec/index.ts'
 import { MemoryJournal } from '../store/index.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -25,16 +25,18 @@ export class BrokerNode {
     // Messages that expire make room, too, and the memory alarm is looked at by a turn.
     const timers = new Timers(clock, undefined, () => turn.schedule())
     const journal = new MemoryJournal()
+    const storage = new Storage(journal)
     const memory = new MemoryAccount()
     const alarm = new MemoryAlarm(memory, options.memoryHighWatermark, log)
     const turn = new Turn(() => {
+      storage.settlements.flush()
       journal.commit()
       alarm.check()
     })
     this.#options = options
     this.alarm = alarm
     const limits = { maxMessageSize, consumerTimeoutMs }
-    const shared = { queueUids: new QueueUids(), propertyView: new PropertyView() }
+    const shared = { storage, propertyView: new PropertyView() }
     this.context = { clock, timers, turn, journal, log, memory, limits, ...shared }
     this.users = new Users({ loopbackUsers: options.loopbackUsers })
     this.virtualHosts = new VirtualHosts(this.context)

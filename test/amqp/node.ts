@@ -1,7 +1,7 @@
 import { AmqpContext, type Peer } from '../../src/amqp/index.ts'
 import { createMechanisms, Users } from '../../src/auth/index.ts'
 import { type Alarm, Clock, Timers, Turn } from '../../src/base/index.ts'
-import { MemoryAccount, MemoryAlarm, QueueUids, type VirtualHost, VirtualHosts } from '../../src/broker/index.ts'
+import { MemoryAccount, MemoryAlarm, Storage, type VirtualHost, VirtualHosts } from '../../src/broker/index.ts'
 import { longstr, PropertyView, Table } from '../../src/codec/index.ts'
 import { type Journal, MemoryJournal } from '../../src/store/index.ts'
 import { RecordingLogger } from '../helpers/recording-logger.ts'
@@ -69,8 +69,10 @@ export class TestNode {
     this.clock = new Clock(() => this.#now)
     this.timers = new Timers(this.clock, this.#timerAlarm, () => this.turn.schedule())
     this.journal = options.journal ?? new MemoryJournal()
+    const storage = new Storage(this.journal)
     this.turn = new Turn(
       () => {
+        storage.settlements.flush()
         this.journal.commit()
         this.alarm.check()
       },
@@ -88,7 +90,7 @@ export class TestNode {
         maxMessageSize: options.maxMessageSize ?? 16 * 1024 * 1024,
         consumerTimeoutMs: options.consumerTimeoutMs ?? 0,
       },
-      queueUids: new QueueUids(),
+      storage,
       propertyView: new PropertyView(),
     })
     this.virtualHosts.add('/')

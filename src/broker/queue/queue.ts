@@ -6,6 +6,7 @@ import { AmqpError, entity } from '../errors.ts'
 import type { Binding } from '../exchange/index.ts'
 import type { DeathReason, EntityHost, EntityOptions } from '../host.ts'
 import { Message } from '../message.ts'
+import { RecordType, SettledRecord, type Settler } from '../storage/index.ts'
 import { isSingleActive, maxPriorityOf, queueTypeOf, withQueueType } from './arguments.ts'
 import { Consumers } from './consumers.ts'
 import { withDeliveryCount } from './delivery-count.ts'
@@ -21,10 +22,10 @@ import {
   REDELIVERED,
   recordBodyBytes,
   recordExpiry,
+  recordLength,
   recordState,
   setRecordState,
 } from './record.ts'
-import { ALL_READY, NO_PLACE, SettleRecord } from './settle-record.ts'
 import type { Slab } from './slab.ts'
 import { PLACE_SPAN, Slabs } from './slabs.ts'
 import { QueueStats } from './stats.ts'
@@ -42,6 +43,11 @@ const NEVER = Number.POSITIVE_INFINITY
 export const PublishOutcome = { ACCEPTED: 0, REJECTED: 1 } as const
 export type PublishOutcome = (typeof PublishOutcome)[keyof typeof PublishOutcome]
 
+/** What `accept` gives instead of a place: the message was handed over, or dropped as a duplicate. */
+export const NO_PLACE = -1
+/** What `accept` gives instead of a place: the queue has refused the message. */
+export const REFUSED = -2
+
 export interface QueueOptions extends EntityOptions {
   /** The connection that alone may use it; undefined for everybody's queue. */
   readonly exclusiveOwner: object | undefined
@@ -55,13 +61,15 @@ export interface QueueOptions extends EntityOptions {
  * One class for all kinds, with its parts given at construction: subclasses would make every call and field read on
  * the way of a message slower.
  */
-export class Queue implements Drainable {
+export class Queue implements Drainable, Settler {
   readonly host: EntityHost
   readonly name: string
   /** Unique in the node; stands for the queue in the journal. */
   readonly uid: number
   readonly type: QueueType
   readonly durable: boolean
+  /** Comes back after a restart, and so do its persistent messages: durable, and nobody's alone. */
+  readonly stored: boolean
   readonly autoDelete: boolean
   readonly exclusiveOwner: object | undefined
   /** As declared, and `x-queue-type` also if it was not. */
@@ -73,6 +81,11 @@ export class Queue implements Drainable {
   readonly bindings = new Set<Binding>()
   deleted = false
   drainMarked = false
+  settledMarked = false
+  /** When the message that `accept` took last expires: ms since the epoch, 0 for never. */
+  acceptedExpiry = 0
+  /** The journal has to hear of the message that `accept` took last. */
+  acceptedJournalled = false
   /** A dead letter that came back to here was dropped, and the log has said so; maintained by the vhost. */
   deathCycleSeen = false
   /** Whether the message that `get` gave last had been handed out before. */
@@ -86,7 +99,15 @@ export class Queue implements Drainable {
   readonly #unusedTimer: UnusedTimer | undefined
   readonly #view = new Message()
   readonly #properties: PropertyView
-  readonly #settleRecord = new SettleRecord()
+  readonly #settledRecord = new SettledRecord()
+  /** The stretch of neighbours settled last, which the journal has not heard of; slab number -1 for none. */
+  #settledSlab = -1
+  #settledFrom = 0
+  #settledEnd = 0
+  /** Found ready for the message that `accept` took last. */
+  #receiver: Consumer | undefined
+  /** `accept` has written to a line that was empty. */
+  #headChanged = false
   #ready = 0
   #readyBytes = 0
   #unacked = 0
@@ -101,12 +122,13 @@ export class Queue implements Drainable {
   constructor(host: EntityHost, name: string, options: QueueOptions) {
     const args = withQueueType(options.arguments)
     const type = queueTypeOf(args)
-    const { clock, timers, memory, queueUids, propertyView } = host.context
+    const { clock, timers, memory, storage, propertyView } = host.context
     this.host = host
     this.name = name
-    this.uid = queueUids.next()
+    this.uid = storage.uids.next()
     this.type = type
     this.durable = options.durable
+    this.stored = options.durable && options.exclusiveOwner === undefined
     this.autoDelete = options.autoDelete
     this.exclusiveOwner = options.exclusiveOwner
     this.arguments = args
@@ -169,24 +191,61 @@ export class Queue implements Drainable {
   }
 
   /** Takes a message in; a ready consumer has it before this returns. The view is only read during the call. */
-  publish(message: Message): PublishOutcome {
+  publish(message: Message, persistent = false): PublishOutcome {
+    const place = this.accept(message, persistent)
+    if (place >= 0) this.arrived(message)
+    return place === REFUSED ? PublishOutcome.REJECTED : PublishOutcome.ACCEPTED
+  }
+
+  /**
+   * First half of a publish, before the journal hears of it: the message is refused, given to a consumer that needs no
+   * acknowledgement, or written behind all others. The view is only read during the call.
+   * @param persistent the message survives a restart where the queue does.
+   * @returns its place; `acceptedJournalled` and `acceptedExpiry` go with it, and `arrived` has to follow. NO_PLACE when
+   * nothing is left to be done; REFUSED.
+   */
+  accept(message: Message, persistent: boolean): number {
     if (this.#guarded) {
-      const outcome = this.#turnAway(message)
-      if (outcome !== undefined) return outcome
+      const refusal = this.#turnAway(message)
+      if (refusal !== undefined) return refusal
     }
     this.stats.published++
-    const flags = this.durable && (this.#quorum || message.isPersistent(this.#properties)) ? JOURNALLED : 0
     if (this.#ready === 0 && !this.#busy) {
       // Somebody has become ready since everybody was last found busy.
       if (this.drainMarked) this.consumers.unblock()
       const consumer = this.consumers.next()
-      if (consumer !== undefined) {
-        this.#handOver(message, consumer, flags)
-        return PublishOutcome.ACCEPTED
+      if (consumer?.noAck) {
+        this.#handOver(message, consumer)
+        return NO_PLACE
       }
+      this.#receiver = consumer
     }
-    this.#enqueue(message, flags)
-    return PublishOutcome.ACCEPTED
+    const expiry = this.#expiryOf(message)
+    const journalled = this.stored && (persistent || this.#quorum)
+    const line = this.#levels.line(this.#levelOf(message))
+    const place = line.append(message, journalled ? JOURNALLED : 0, expiry)
+    this.acceptedJournalled = journalled
+    this.acceptedExpiry = expiry
+    this.#ready++
+    this.#readyBytes += message.bodyLength
+    if (expiry !== 0) this.#expiry.possible = true
+    if (line.ready === 1) this.#headChanged = true
+    return place
+  }
+
+  /** Second half of a publish that was accepted: a consumer that is ready has it, or what is now too much goes. */
+  arrived(message: Message): void {
+    const receiver = this.#receiver
+    if (receiver !== undefined) {
+      this.#receiver = undefined
+      if (this.#ready === 1 && !this.#busy) this.#deliverArrived(message, receiver)
+      if (this.#ready > 0) this.drain()
+      return
+    }
+    const headChanged = this.#headChanged
+    this.#headChanged = false
+    const dropped = this.#bounded && this.#dropExcess()
+    if (this.#expiry.possible && (dropped || headChanged)) this.#expireHeads()
   }
 
   /**
@@ -314,7 +373,6 @@ export class Queue implements Drainable {
     const count = this.#ready
     if (count === 0) return 0
     for (const line of this.#levels.descending()) line.purge()
-    if (this.durable) this.#journalSettled(ALL_READY)
     this.#ready = 0
     this.#readyBytes = 0
     this.stats.purged += count
@@ -375,8 +433,8 @@ export class Queue implements Drainable {
     this.#unusedTimer?.touch()
   }
 
-  #turnAway(message: Message): PublishOutcome | undefined {
-    if (this.deleted) return PublishOutcome.ACCEPTED
+  #turnAway(message: Message): number | undefined {
+    if (this.deleted) return NO_PLACE
     const { overflow, maxLength, maxLengthBytes } = this.limits
     if (
       overflow !== 'drop-head' &&
@@ -384,33 +442,21 @@ export class Queue implements Drainable {
     ) {
       this.stats.overflowed++
       if (overflow === 'reject-publish-dlx') this.#deadLetter(message, 'maxlen')
-      return PublishOutcome.REJECTED
+      return REFUSED
     }
     if (this.#deduplicator?.isDuplicate(message, this.host.context.clock.now)) {
       this.stats.duplicates++
-      return PublishOutcome.ACCEPTED
+      return NO_PLACE
     }
     return undefined
   }
 
-  /** Gives an arriving message to a consumer: as it came, without a record, when it needs no acknowledgement. */
-  #handOver(message: Message, consumer: Consumer, flags: number): void {
+  /** Gives an arriving message, as it came and without a record, to a consumer that needs no acknowledgement. */
+  #handOver(message: Message, consumer: Consumer): void {
     this.#busy = true
     try {
-      if (consumer.noAck) {
-        this.stats.deliveredNoAck++
-        if (flags !== 0) this.#journalSettled(NO_PLACE)
-        consumer.deliver(this, message, NO_PLACE, false)
-      } else {
-        const line = this.#levels.line(this.#levelOf(message))
-        const place = line.append(message, flags, this.#expiryOf(message))
-        line.seek()
-        line.take()
-        this.#unacked++
-        this.#unackedBytes += message.bodyLength
-        this.stats.delivered++
-        consumer.deliver(this, message, place, false)
-      }
+      this.stats.deliveredNoAck++
+      consumer.deliver(this, message, NO_PLACE, false)
     } finally {
       this.#busy = false
     }
@@ -418,15 +464,23 @@ export class Queue implements Drainable {
     if (this.#ready > 0) this.drain()
   }
 
-  #enqueue(message: Message, flags: number): void {
-    const expiry = this.#expiryOf(message)
-    const line = this.#levels.line(this.#levelOf(message))
-    line.append(message, flags, expiry)
-    this.#ready++
-    this.#readyBytes += message.bodyLength
-    if (expiry !== 0) this.#expiry.possible = true
-    const dropped = this.#bounded && this.#dropExcess()
-    if (this.#expiry.possible && (dropped || line.ready === 1)) this.#expireHeads()
+  /** Gives the message that has just arrived, the only one, to a consumer: as it came, not as it was written. */
+  #deliverArrived(message: Message, consumer: Consumer): void {
+    const line = this.#levels.head()
+    line.seek()
+    const { slab, offset } = line
+    line.take()
+    this.#ready--
+    this.#readyBytes -= message.bodyLength
+    this.#unacked++
+    this.#unackedBytes += message.bodyLength
+    this.stats.delivered++
+    this.#busy = true
+    try {
+      consumer.deliver(this, message, slab.number * PLACE_SPAN + offset, false)
+    } finally {
+      this.#busy = false
+    }
   }
 
   #deliver(line: Line, consumer: Consumer): void {
@@ -476,12 +530,30 @@ export class Queue implements Drainable {
   }
 
   #settle(slab: Slab, offset: number): void {
-    const place = slab.number * PLACE_SPAN + offset
-    if ((slab.line.settle(slab, offset) & JOURNALLED) !== 0) this.#journalSettled(place)
+    const { number } = slab
+    const length = recordLength(slab.memory.words, slab.locate(offset))
+    if ((slab.line.settle(slab, offset) & JOURNALLED) !== 0) this.#noteSettled(number, offset, offset + length)
   }
 
-  #journalSettled(place: number): void {
-    this.host.context.journal.append(this.#settleRecord.of(this.uid, place))
+  /** A stretch of a slab is settled: neighbours are told of together. */
+  #noteSettled(slabNumber: number, from: number, end: number): void {
+    if (this.#settledSlab === slabNumber && this.#settledEnd === from) {
+      this.#settledEnd = end
+      return
+    }
+    this.appendSettled()
+    this.#settledSlab = slabNumber
+    this.#settledFrom = from
+    this.#settledEnd = end
+    this.host.context.storage.settlements.mark(this)
+  }
+
+  /** Tells the journal what was settled and it has not heard of. */
+  appendSettled(): void {
+    if (this.#settledSlab < 0) return
+    const record = this.#settledRecord.of(this.uid, this.#settledSlab, this.#settledFrom, this.#settledEnd)
+    this.host.context.journal.append(record, RecordType.SETTLED)
+    this.#settledSlab = -1
   }
 
   /** The end of a taken message that nobody acknowledged. */

@@ -5,8 +5,9 @@ import {
   type ExchangeOptions,
   findExchangeType,
 } from '../../../src/broker/exchange/index.ts'
-import { type EntityHost, MemoryAccount, QueueUids } from '../../../src/broker/host.ts'
+import { type EntityHost, MemoryAccount } from '../../../src/broker/host.ts'
 import { Message } from '../../../src/broker/message.ts'
+import { Storage } from '../../../src/broker/storage/index.ts'
 import {
   encodeProperties,
   type FieldValue,
@@ -41,6 +42,8 @@ class TestAlarm implements Alarm {
 }
 
 /** A vhost without topology whose time the test owns; it keeps what exchanges let go. */
+const journal = new MemoryJournal()
+
 export class TestHost implements EntityHost {
   readonly name = '/'
   readonly released: { exchange: Exchange; message: Message; at: number }[] = []
@@ -56,11 +59,11 @@ export class TestHost implements EntityHost {
       () => {},
       () => {},
     ),
-    journal: new MemoryJournal(),
+    journal,
     log: silentLogger,
     memory: this.memory,
     limits: { maxMessageSize: 16 * 1024 * 1024, consumerTimeoutMs: 0 },
-    queueUids: new QueueUids(),
+    storage: new Storage(journal),
     propertyView: new PropertyView(),
   }
 

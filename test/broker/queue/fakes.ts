@@ -1,15 +1,10 @@
 import { type Alarm, Clock, silentLogger, Timers, Turn } from '../../../src/base/index.ts'
 import type { Consumer } from '../../../src/broker/consumer.ts'
 import { deadLetterMessage } from '../../../src/broker/dead-letter.ts'
-import {
-  type BrokerContext,
-  type DeathReason,
-  type EntityHost,
-  MemoryAccount,
-  QueueUids,
-} from '../../../src/broker/host.ts'
+import { type BrokerContext, type DeathReason, type EntityHost, MemoryAccount } from '../../../src/broker/host.ts'
 import { Message } from '../../../src/broker/message.ts'
 import { Queue } from '../../../src/broker/queue/queue.ts'
+import { Storage } from '../../../src/broker/storage/index.ts'
 import { encodeProperties, fromObject, type Properties, PropertyView, Table } from '../../../src/codec/index.ts'
 import { type Journal, type JournalRecord, MemoryJournal } from '../../../src/store/index.ts'
 
@@ -76,7 +71,7 @@ export class FakeHost implements EntityHost {
       log: silentLogger,
       memory: this.memory,
       limits: { maxMessageSize: 1 << 24, consumerTimeoutMs: 0 },
-      queueUids: new QueueUids(),
+      storage: new Storage(this.journal),
       propertyView: new PropertyView(),
     }
   }

@@ -1,0 +1,154 @@
+import type { Clock, Logger, Timers } from '../base/index.ts'
+import type { Journal, JournalWaiter } from '../store/index.ts'
+import { type DiskOptions, DiskWatch } from './disk-watch.ts'
+import type { MemoryAccount } from './host.ts'
+import { binarySize } from './sizes.ts'
+
+/** Who is told when publishers must stop and when they may go on. */
+export interface AlarmListener {
+  /** `reason` or `flow` of the alarms is another. */
+  alarmsChanged(): void
+}
+
+export interface AlarmOptions {
+  readonly memory: MemoryAccount
+  /** Bytes of messages above which publishers are blocked. */
+  readonly memoryLimit: number
+  readonly journal: Journal
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly log: Logger
+  /** The disk of the data directory; without one nobody asks. */
+  readonly disk?: DiskOptions
+  /** Bytes on their way to the disk beside those of the journal; when they become fewer, a turn has to follow. */
+  readonly unwritten?: () => number
+}
+
+/** Bytes appended and not written above which publishers wait for the disk: what a disk of 100 MB/s takes in 0.7 s. */
+const FLOW_BYTES_MAX = 64 * 1024 * 1024
+
+/**
+ * What holds publishers back: memory that fills, a disk that fills or refuses writes, and a disk that is behind. The
+ * first three are alarms, which clients are told of; the last comes and goes in moments and is only felt.
+ *
+ * Alarms of memory and disk are cleared a tenth away from where they are raised, so that they do not flap with every
+ * message. Source: RabbitMQ's alarms and flow control.
+ */
+export class Alarms implements JournalWaiter {
+  /** True while publishers are to be held back for any reason: all that is looked at for each publish. */
+  raised = false
+  /** What `connection.blocked` says, such as `low on memory & disk`; undefined while there is no alarm. */
+  reason: string | undefined
+  /** The disk is behind. */
+  flow = false
+  readonly #memory: MemoryAccount
+  readonly #memoryLimit: number
+  readonly #journal: Journal
+  readonly #unwritten: () => number
+  readonly #log: Logger
+  readonly #disk: DiskWatch | undefined
+  readonly #listeners = new Set<AlarmListener>()
+  #memoryLow = false
+  #journalFailure: string | undefined
+
+  constructor(options: AlarmOptions) {
+    const { memory, memoryLimit, journal, log, disk, unwritten = () => 0 } = options
+    this.#memory = memory
+    this.#memoryLimit = memoryLimit
+    this.#journal = journal
+    this.#unwritten = unwritten
+    this.#log = log
+    if (disk !== undefined) {
+      this.#disk = new DiskWatch(disk, options.clock, options.timers, log, () => this.#changed())
+      this.#disk.start()
+    }
+  }
+
+  addListener(listener: AlarmListener): void {
+    this.#listeners.add(listener)
+  }
+
+  removeListener(listener: AlarmListener): void {
+    this.#listeners.delete(listener)
+  }
+
+  /** Compares; cheap enough for once a turn. */
+  check(): void {
+    const { used } = this.#memory
+    const limit = this.#memoryLimit
+    if (this.#memoryLow ? used <= limit * 0.9 : used > limit) this.#memoryCrossed(used)
+    const behind = this.#journal.pendingBytes + this.#unwritten()
+    if (this.flow ? behind <= FLOW_BYTES_MAX / 2 : behind > FLOW_BYTES_MAX) this.#flowCrossed(behind)
+  }
+
+  /** What waited for the disk has become less, also when nobody publishes and no turn comes. */
+  journalCompleted(): void {
+    this.check()
+  }
+
+  /** The disk refuses what the journal has to write; nothing is confirmed until `journalRestored`. */
+  journalFailed(error: NodeJS.ErrnoException): void {
+    const full = error.code === 'ENOSPC' || error.code === 'EDQUOT'
+    this.#journalFailure = full ? FULL : FAULTY
+    this.#log.warn(
+      full
+        ? `disk alarm: the disk is full; publishers are blocked and nothing is confirmed until there is room, then it goes on by itself`
+        : `disk alarm: the disk refuses writes (${error.message}); publishers are blocked and nothing is confirmed until it takes them`,
+    )
+    this.#changed()
+  }
+
+  journalRestored(): void {
+    if (this.#journalFailure === undefined) return
+    this.#journalFailure = undefined
+    this.#log.info('disk alarm cleared: the disk takes writes again')
+    this.#changed()
+  }
+
+  /** Asks the disk no more. */
+  close(): void {
+    this.#disk?.stop()
+    this.#journal.removeWaiter(this)
+  }
+
+  #memoryCrossed(used: number): void {
+    this.#memoryLow = !this.#memoryLow
+    const sizes = `messages take ${binarySize(used)} of the ${binarySize(this.#memoryLimit)} allowed`
+    if (this.#memoryLow) {
+      this.#log.warn(`memory alarm: ${sizes}; publishers are blocked until consumers have made room`)
+    } else {
+      this.#log.info(`memory alarm cleared: ${sizes}`)
+    }
+    this.#changed()
+  }
+
+  #flowCrossed(behind: number): void {
+    this.flow = !this.flow
+    if (this.flow) this.#journal.addWaiter(this)
+    else this.#journal.removeWaiter(this)
+    if (this.#log.debugEnabled) {
+      const state = this.flow ? 'publishers wait for the disk' : 'publishers go on'
+      this.#log.debug(`${state}: ${binarySize(behind)} are to be written`)
+    }
+    this.#changed()
+  }
+
+  #changed(): void {
+    this.reason = this.#blockedReason()
+    this.raised = this.flow || this.reason !== undefined
+    for (const listener of [...this.#listeners]) listener.alarmsChanged()
+  }
+
+  #blockedReason(): string | undefined {
+    const low: string[] = []
+    if (this.#memoryLow) low.push('memory')
+    if (this.#disk?.low || this.#journalFailure === FULL) low.push('disk')
+    const reasons = low.length === 0 ? [] : [`low on ${low.join(' & ')}`]
+    if (this.#journalFailure === FAULTY) reasons.push('the disk refuses writes')
+    return reasons.length === 0 ? undefined : reasons.join(', ')
+  }
+}
+
+/** Why the journal cannot be written. */
+const FULL = 'full'
+const FAULTY = 'faulty'

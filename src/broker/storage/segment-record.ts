@@ -1,0 +1,90 @@
+import { readUint32, readUint64, writeUint32, writeUint64 } from '../../codec/index.ts'
+import type { JournalRecord, SegmentRef } from '../../store/index.ts'
+
+const HEAD_BYTES = 52
+/** Stands for a missing list of runs. */
+const EVERYTHING = 0xffff_ffff
+
+/** What there is to know of a slab that lies in a file, without opening that. */
+export interface StoredSlab {
+  /** The level of the line that it belongs to. */
+  readonly level: number
+  /** The slab's number in its queue. */
+  readonly number: number
+  readonly file: SegmentRef
+  /** Where the slab ends: no record of it starts there or behind. */
+  readonly end: number
+  /** Records that start before this had been handed out. */
+  readonly takenTo: number
+  /** Journalled messages that are not settled. */
+  readonly live: number
+  /** Bytes of their records. */
+  readonly liveBytes: number
+  /** Bytes of their bodies. */
+  readonly bodyBytes: number
+  /** Where the live ones are: pairs of offsets, from and end (exclusive), ascending. Undefined: every record is live. */
+  readonly runs: Int32Array | undefined
+}
+
+/**
+ * Says that a slab of a queue lies in a segment file, and what of it is alive at this moment.
+ *
+ *     uid:4  level:4  slab number:4  file id:8  file bytes:4  end:4  takenTo:4  live:4  live bytes:4  body bytes:8
+ *     count of runs:4 (2^32 - 1: everything is alive)  (from:4  end:4) x count
+ */
+export class SegmentRecord implements JournalRecord {
+  #uid = 0
+  #slab: StoredSlab | undefined
+
+  of(uid: number, slab: StoredSlab): this {
+    this.#uid = uid
+    this.#slab = slab
+    return this
+  }
+
+  byteLength(): number {
+    return HEAD_BYTES + 4 * (this.#slab?.runs?.length ?? 0)
+  }
+
+  write(target: Buffer, at: number): void {
+    const { level, number, file, end, takenTo, live, liveBytes, bodyBytes, runs } = this.#slab as StoredSlab
+    writeUint32(target, at, this.#uid)
+    writeUint32(target, at + 4, level)
+    writeUint32(target, at + 8, number)
+    writeUint64(target, at + 12, file.id)
+    writeUint32(target, at + 20, file.bytes)
+    writeUint32(target, at + 24, end)
+    writeUint32(target, at + 28, takenTo)
+    writeUint32(target, at + 32, live)
+    writeUint32(target, at + 36, liveBytes)
+    writeUint64(target, at + 40, bodyBytes)
+    writeUint32(target, at + 48, runs === undefined ? EVERYTHING : runs.length / 2)
+    if (runs === undefined) return
+    for (let index = 0; index < runs.length; index++) {
+      writeUint32(target, at + HEAD_BYTES + 4 * index, runs[index] as number)
+    }
+  }
+}
+
+/** What a record of this kind says. */
+export function readSegmentRecord(buffer: Buffer, from: number): { uid: number; slab: StoredSlab } {
+  const count = readUint32(buffer, from + 48)
+  const runs = count === EVERYTHING ? undefined : new Int32Array(count * 2)
+  for (let index = 0; runs !== undefined && index < runs.length; index++) {
+    runs[index] = readUint32(buffer, from + HEAD_BYTES + 4 * index)
+  }
+  return {
+    uid: readUint32(buffer, from),
+    slab: {
+      level: readUint32(buffer, from + 4),
+      number: readUint32(buffer, from + 8),
+      file: { id: readUint64(buffer, from + 12), bytes: readUint32(buffer, from + 20) },
+      end: readUint32(buffer, from + 24),
+      takenTo: readUint32(buffer, from + 28),
+      live: readUint32(buffer, from + 32),
+      liveBytes: readUint32(buffer, from + 36),
+      bodyBytes: readUint64(buffer, from + 40),
+      runs,
+    },
+  }
+}
