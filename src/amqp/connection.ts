@@ -244,27 +244,32 @@ export class Connection implements Flushable, AlarmListener, FrameReader {
     this.#waiting.add(queue)
   }
 
-  /** A publish has come: while an alarm is on, nothing more is read from this connection. */
+  /** A publish has come while publishers are held back: nothing more is read from this connection until that is over. */
   holdBackPublisher(): void {
-    if (this.#gate.isStopped(ReadStop.ALARM)) return
-    const reason = this.amqp.settings.alarm.reason
-    if (reason === undefined) return
-    this.#gate.stop(ReadStop.ALARM)
+    const { flow, reason } = this.amqp.settings.alarms
+    if (flow) this.#gate.stop(ReadStop.FLOW)
+    // Told once, with the alarms there are by then, however many join or leave before the last is over.
+    if (reason !== undefined && !this.#gate.isStopped(ReadStop.ALARM)) {
+      this.#gate.stop(ReadStop.ALARM)
+      if (this.capabilities.connectionBlocked) this.out.append(encodeConnectionBlocked(0, { reason }))
+    }
     this.heartbeat.suspended = true
-    if (this.capabilities.connectionBlocked) this.out.append(encodeConnectionBlocked(0, { reason }))
   }
 
-  alarmChanged(reason: string | undefined): void {
-    if (!this.#gate.isStopped(ReadStop.ALARM) || reason !== undefined) return
-    this.heartbeat.suspended = false
-    if (this.capabilities.connectionBlocked) this.out.append(encodeConnectionUnblocked(0, {}))
-    this.#gate.go(ReadStop.ALARM)
+  alarmsChanged(): void {
+    const { flow, reason } = this.amqp.settings.alarms
+    if (!flow) this.#gate.go(ReadStop.FLOW)
+    if (reason === undefined && this.#gate.isStopped(ReadStop.ALARM)) {
+      if (this.capabilities.connectionBlocked) this.out.append(encodeConnectionUnblocked(0, {}))
+      this.#gate.go(ReadStop.ALARM)
+    }
+    this.heartbeat.suspended = this.#gate.isStopped(ReadStop.ALARM) || this.#gate.isStopped(ReadStop.FLOW)
   }
 
   /** The handshake is done. */
   opened(): void {
     this.state = 'running'
-    this.amqp.settings.alarm.addListener(this)
+    this.amqp.settings.alarms.addListener(this)
     this.heartbeat.start(this.heartbeatSeconds)
     if (this.log.debugEnabled) this.log.debug(`connection ${this.name} opened`, { user: this.user?.name ?? '' })
   }
@@ -558,9 +563,10 @@ export class Connection implements Flushable, AlarmListener, FrameReader {
     this.#handshake.stop()
     this.heartbeat.stop()
     this.#waiting.clear()
-    this.amqp.settings.alarm.removeListener(this)
+    this.amqp.settings.alarms.removeListener(this)
     // What the client still has to say (a close-ok) must be heard.
     this.#gate.go(ReadStop.ALARM)
+    this.#gate.go(ReadStop.FLOW)
     // First every consumer goes, then the messages come back: none of them is delivered to a channel about to end.
     for (const channel of this.channels.values()) channel.removeConsumers()
     for (const channel of this.channels.values()) channel.release()

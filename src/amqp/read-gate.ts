@@ -8,6 +8,8 @@ export const ReadStop = {
   BACKLOG: 2,
   /** It has asked for more than can be said in one go. */
   ANSWERS: 4,
+  /** The disk is behind, and it publishes. */
+  FLOW: 8,
 } as const
 export type ReadStop = (typeof ReadStop)[keyof typeof ReadStop]
 

@@ -1,5 +1,5 @@
 import type { Mechanism, Users } from '../auth/index.ts'
-import { type MemoryAlarm, Message, type VirtualHosts } from '../broker/index.ts'
+import { type Alarms, Message, type VirtualHosts } from '../broker/index.ts'
 import { createDecoders, type MethodDecoder, type Table } from '../codec/index.ts'
 import type { Connection } from './connection.ts'
 import { OutputPool } from './output.ts'
@@ -10,7 +10,7 @@ export interface ConnectionSettings {
   readonly users: Users
   /** In the order they are offered. */
   readonly mechanisms: ReadonlyMap<string, Mechanism>
-  readonly alarm: MemoryAlarm
+  readonly alarms: Alarms
   /** What connection.start says of the broker; the capabilities are added here. */
   readonly serverProperties: Table
   /** Largest frame in bytes, 4096 or more. */

@@ -24,6 +24,9 @@ export interface AlarmOptions {
   readonly unwritten?: () => number
 }
 
+/** Why the journal cannot be written. */
+type JournalFailure = 'full' | 'faulty'
+
 /** Bytes appended and not written above which publishers wait for the disk: what a disk of 100 MB/s takes in 0.7 s. */
 const FLOW_BYTES_MAX = 64 * 1024 * 1024
 
@@ -49,7 +52,7 @@ export class Alarms implements JournalWaiter {
   readonly #disk: DiskWatch | undefined
   readonly #listeners = new Set<AlarmListener>()
   #memoryLow = false
-  #journalFailure: string | undefined
+  #journalFailure: JournalFailure | undefined
 
   constructor(options: AlarmOptions) {
     const { memory, memoryLimit, journal, log, disk, unwritten = () => 0 } = options
@@ -89,10 +92,10 @@ export class Alarms implements JournalWaiter {
   /** The disk refuses what the journal has to write; nothing is confirmed until `journalRestored`. */
   journalFailed(error: NodeJS.ErrnoException): void {
     const full = error.code === 'ENOSPC' || error.code === 'EDQUOT'
-    this.#journalFailure = full ? FULL : FAULTY
+    this.#journalFailure = full ? 'full' : 'faulty'
     this.#log.warn(
       full
-        ? `disk alarm: the disk is full; publishers are blocked and nothing is confirmed until there is room, then it goes on by itself`
+        ? 'disk alarm: the disk is full; publishers are blocked and nothing is confirmed until there is room'
         : `disk alarm: the disk refuses writes (${error.message}); publishers are blocked and nothing is confirmed until it takes them`,
     )
     this.#changed()
@@ -142,13 +145,9 @@ export class Alarms implements JournalWaiter {
   #blockedReason(): string | undefined {
     const low: string[] = []
     if (this.#memoryLow) low.push('memory')
-    if (this.#disk?.low || this.#journalFailure === FULL) low.push('disk')
+    if (this.#disk?.low || this.#journalFailure === 'full') low.push('disk')
     const reasons = low.length === 0 ? [] : [`low on ${low.join(' & ')}`]
-    if (this.#journalFailure === FAULTY) reasons.push('the disk refuses writes')
+    if (this.#journalFailure === 'faulty') reasons.push('the disk refuses writes')
     return reasons.length === 0 ? undefined : reasons.join(', ')
   }
 }
-
-/** Why the journal cannot be written. */
-const FULL = 'full'
-const FAULTY = 'faulty'

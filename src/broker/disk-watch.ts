@@ -70,6 +70,8 @@ export class DiskWatch {
   /** @returns when to look again, in ms. */
   #look({ freeBytes, totalBytes }: FileSystemSpace): number {
     const { freeLimit } = this.#options
+    // Some network and user-space file systems know nothing of their size.
+    if (totalBytes === 0) throw new Error('its file system does not say')
     if (this.low ? freeBytes >= freeLimit * 1.1 : freeBytes < freeLimit) {
       this.low = !this.low
       const sizes = `${binarySize(freeBytes)} of ${binarySize(totalBytes)} are free`

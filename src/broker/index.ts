@@ -1,5 +1,6 @@
-export { type AlarmListener, MemoryAlarm } from './alarm.ts'
+export { type AlarmListener, type AlarmOptions, Alarms } from './alarms.ts'
 export type { Consumer } from './consumer.ts'
+export type { DiskOptions } from './disk-watch.ts'
 export * from './errors.ts'
 export {
   type Binding,

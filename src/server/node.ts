@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import { AmqpContext } from '../amqp/index.ts'
 import { createMechanisms, Users } from '../auth/index.ts'
 import { Clock, Timers, Turn } from '../base/index.ts'
-import { type BrokerContext, MemoryAccount, MemoryAlarm, Storage, VirtualHosts } from '../broker/index.ts'
+import { Alarms, type BrokerContext, MemoryAccount, Storage, VirtualHosts } from '../broker/index.ts'
 import { fromObject, PropertyView, type Table } from '../codec/index.ts'
 import { MemoryJournal } from '../store/index.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -13,7 +13,7 @@ const EVERYTHING = { configure: '.*', write: '.*', read: '.*' }
 /** A broker without its ports: clock, journal, users, virtual hosts, and what its connections share. */
 export class BrokerNode {
   readonly context: BrokerContext
-  readonly alarm: MemoryAlarm
+  readonly alarms: Alarms
   readonly users: Users
   readonly virtualHosts: VirtualHosts
   readonly amqp: AmqpContext
@@ -27,14 +27,14 @@ export class BrokerNode {
     const journal = new MemoryJournal()
     const storage = new Storage(journal)
     const memory = new MemoryAccount()
-    const alarm = new MemoryAlarm(memory, options.memoryHighWatermark, log)
+    const alarms = new Alarms({ memory, memoryLimit: options.memoryHighWatermark, journal, clock, timers, log })
     const turn = new Turn(() => {
       storage.settlements.flush()
       journal.commit()
-      alarm.check()
+      alarms.check()
     })
     this.#options = options
-    this.alarm = alarm
+    this.alarms = alarms
     const limits = { maxMessageSize, consumerTimeoutMs }
     const shared = { storage, propertyView: new PropertyView() }
     this.context = { clock, timers, turn, journal, log, memory, limits, ...shared }
@@ -44,7 +44,7 @@ export class BrokerNode {
       virtualHosts: this.virtualHosts,
       users: this.users,
       mechanisms: createMechanisms(this.users),
-      alarm,
+      alarms,
       serverProperties: serverProperties(options),
       frameMax: options.frameMax,
       channelMax: options.channelMax,
@@ -96,6 +96,7 @@ export class BrokerNode {
   /** Lets go of everything that could still call back. */
   async close(): Promise<void> {
     for (const name of this.virtualHosts.names()) this.virtualHosts.delete(name)
+    this.alarms.close()
     this.context.timers.clear()
     await this.context.journal.close()
   }

@@ -72,7 +72,7 @@ function checkGone(node: TestNode): void {
   if (node.memory.used !== 0) throw new Error(`${node.memory.used} bytes of memory are left`)
   if (node.memory.bodies.size !== 0) throw new Error(`${node.memory.bodies.size} shared bodies are left`)
   if (node.timers.size !== 0) throw new Error(`${node.timers.size} timers are left`)
-  if (node.alarm.raised) throw new Error('the memory alarm is still raised')
+  if (node.alarms.raised) throw new Error('the memory alarm is still raised')
 }
 
 function countQueues({ node, seen }: Chaos): void {

@@ -64,7 +64,7 @@ export class Chaos {
     else if (kind === 3 && this.#oneIn(3)) this.#replace(index)
     else this.#do(client, kind < 7 ? this.#publish() : this.#frames(client, kind))
     this.#listen(client)
-    if (this.node.alarm.raised) this.#count('alarm')
+    if (this.node.alarms.raised) this.#count('alarm')
   }
 
   /** All clients go away, whether their sockets are stuck or not. */

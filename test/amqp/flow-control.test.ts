@@ -148,7 +148,7 @@ test('a memory alarm stops publishers after their first publish, tells those tha
   const reader = openClient(node)
   telling.declareQueue(1, 'q')
   telling.send(...new Array<Buffer>(4).fill(publish(1, { routingKey: 'q', body: LARGE })))
-  t.true(node.alarm.raised)
+  t.true(node.alarms.raised)
   t.truthy(node.log.find('memory alarm: messages take'))
   telling.expectNothing()
   t.false(telling.transport.paused)
@@ -167,7 +167,7 @@ test('a memory alarm stops publishers after their first publish, tells those tha
   consume(reader, 'q')
   node.settle()
   t.is(count(reader, 'basic.deliver'), 7)
-  t.false(node.alarm.raised)
+  t.false(node.alarms.raised)
   telling.expect(CONNECTION_UNBLOCKED, 0)
   silent.expectNothing()
   t.false(telling.transport.paused)
@@ -181,8 +181,8 @@ test('the alarm is cleared a tenth below its watermark, not at it', (t) => {
   const node = new TestNode({ watermark: 300_000 })
   const check = (used: number) => {
     node.memory.used = used
-    node.alarm.check()
-    return node.alarm.raised
+    node.alarms.check()
+    return node.alarms.raised
   }
   t.deepEqual([299_999, 300_000, 300_001, 290_000, 270_001, 270_000, 300_000].map(check), [
     false,
@@ -222,7 +222,7 @@ test('an alarm that changes after a connection has gone does not touch it', (t) 
   node.vhost.clear()
   node.turn.schedule()
   node.settle()
-  t.false(node.alarm.raised)
+  t.false(node.alarms.raised)
   t.is(client.transport.lateWrites, 0)
 })
 
@@ -262,7 +262,7 @@ test('a body that is still coming counts towards the alarm', (t) => {
   half.declareQueue(1, 'q')
   const large = publish(1, { routingKey: 'q', body: LARGE, frameMax: 4096 })
   half.send(large.subarray(0, 90_000))
-  t.true(node.alarm.raised)
+  t.true(node.alarms.raised)
   half.send(large.subarray(90_000))
   half.expect(CONNECTION_BLOCKED)
   t.is(node.vhost.queues.get('q')?.messageCount, 1)

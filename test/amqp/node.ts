@@ -1,7 +1,14 @@
 import { AmqpContext, type Peer } from '../../src/amqp/index.ts'
 import { createMechanisms, Users } from '../../src/auth/index.ts'
 import { type Alarm, Clock, Timers, Turn } from '../../src/base/index.ts'
-import { MemoryAccount, MemoryAlarm, Storage, type VirtualHost, VirtualHosts } from '../../src/broker/index.ts'
+import {
+  Alarms,
+  type DiskOptions,
+  MemoryAccount,
+  Storage,
+  type VirtualHost,
+  VirtualHosts,
+} from '../../src/broker/index.ts'
 import { longstr, PropertyView, Table } from '../../src/codec/index.ts'
 import { type Journal, MemoryJournal } from '../../src/store/index.ts'
 import { RecordingLogger } from '../helpers/recording-logger.ts'
@@ -16,6 +23,7 @@ export interface TestNodeOptions {
   /** Bytes of messages above which publishers are blocked. */
   readonly watermark?: number
   readonly journal?: Journal
+  readonly disk?: DiskOptions
 }
 
 export const LOCAL_PEER: Peer = {
@@ -58,7 +66,7 @@ export class TestNode {
   readonly timers: Timers
   readonly turn: Turn
   readonly journal: Journal
-  readonly alarm: MemoryAlarm
+  readonly alarms: Alarms
   readonly virtualHosts: VirtualHosts
   readonly amqp: AmqpContext
   #now = START
@@ -74,11 +82,19 @@ export class TestNode {
       () => {
         storage.settlements.flush()
         this.journal.commit()
-        this.alarm.check()
+        this.alarms.check()
       },
       (run) => this.#deferred.push(run),
     )
-    this.alarm = new MemoryAlarm(this.memory, options.watermark ?? 2 ** 40, this.log)
+    this.alarms = new Alarms({
+      memory: this.memory,
+      memoryLimit: options.watermark ?? 2 ** 40,
+      journal: this.journal,
+      clock: this.clock,
+      timers: this.timers,
+      log: this.log,
+      ...(options.disk === undefined ? {} : { disk: options.disk }),
+    })
     this.virtualHosts = new VirtualHosts({
       clock: this.clock,
       timers: this.timers,
@@ -100,7 +116,7 @@ export class TestNode {
       virtualHosts: this.virtualHosts,
       users: this.users,
       mechanisms: createMechanisms(this.users),
-      alarm: this.alarm,
+      alarms: this.alarms,
       serverProperties: new Table().set('product', longstr('RabbitMQ')).set('version', longstr('3.13.7')),
       frameMax: options.frameMax ?? 131072,
       channelMax: options.channelMax ?? 2047,
