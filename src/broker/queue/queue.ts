@@ -99,11 +99,10 @@ export class Queue implements Drainable, Settler {
   readonly #unusedTimer: UnusedTimer | undefined
   readonly #view = new Message()
   readonly #properties: PropertyView
+  /** The stretch of neighbours settled last. */
   readonly #settledRecord = new SettledRecord()
-  /** The stretch of neighbours settled last, which the journal has not heard of; slab number -1 for none. */
-  #settledSlab = -1
-  #settledFrom = 0
-  #settledEnd = 0
+  /** The journal has not heard of it yet. */
+  #hasSettled = false
   /** Found ready for the message that `accept` took last. */
   #receiver: Consumer | undefined
   /** `accept` has written to a line that was empty. */
@@ -531,29 +530,33 @@ export class Queue implements Drainable, Settler {
 
   #settle(slab: Slab, offset: number): void {
     const { number } = slab
-    const length = recordLength(slab.memory.words, slab.locate(offset))
-    if ((slab.line.settle(slab, offset) & JOURNALLED) !== 0) this.#noteSettled(number, offset, offset + length)
+    const { words } = slab.memory
+    const at = slab.locate(offset)
+    const length = recordLength(words, at)
+    const bodyBytes = recordBodyBytes(words, at)
+    if ((slab.line.settle(slab, offset) & JOURNALLED) !== 0) this.#noteSettled(number, offset, length, bodyBytes)
   }
 
   /** A stretch of a slab is settled: neighbours are told of together. */
-  #noteSettled(slabNumber: number, from: number, end: number): void {
-    if (this.#settledSlab === slabNumber && this.#settledEnd === from) {
-      this.#settledEnd = end
+  #noteSettled(slabNumber: number, from: number, length: number, bodyBytes: number): void {
+    const record = this.#settledRecord
+    if (this.#hasSettled && record.slabNumber === slabNumber && record.end === from) {
+      record.end += length
+      record.count++
+      record.bodyBytes += bodyBytes
       return
     }
     this.appendSettled()
-    this.#settledSlab = slabNumber
-    this.#settledFrom = from
-    this.#settledEnd = end
+    record.of(this.uid, slabNumber, from, from + length, 1, bodyBytes)
+    this.#hasSettled = true
     this.host.context.storage.settlements.mark(this)
   }
 
   /** Tells the journal what was settled and it has not heard of. */
   appendSettled(): void {
-    if (this.#settledSlab < 0) return
-    const record = this.#settledRecord.of(this.uid, this.#settledSlab, this.#settledFrom, this.#settledEnd)
-    this.host.context.journal.append(record, RecordType.SETTLED)
-    this.#settledSlab = -1
+    if (!this.#hasSettled) return
+    this.#hasSettled = false
+    this.host.context.journal.append(this.#settledRecord, RecordType.SETTLED)
   }
 
   /** The end of a taken message that nobody acknowledged. */
