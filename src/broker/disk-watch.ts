@@ -56,8 +56,8 @@ export class DiskWatch {
     try {
       const space = await this.#options.space()
       if (this.#stopped) return
-      this.#silent = false
       intervalMs = this.#look(space)
+      this.#silent = false
     } catch (error) {
       if (this.#stopped) return
       // What was known last still holds: not being answered says nothing about the room there is.

@@ -4,10 +4,15 @@ import type { Journal, JournalRecord, JournalWaiter, Position } from '../../src/
 export class LateJournal implements Journal {
   completed: Position = 0
   appended: Position = 0
-  readonly pendingBytes = 0
+  pendingBytes = 0
+  /** Of each record that has not completed, oldest first. */
+  readonly #pending: number[] = []
   readonly #waiters = new Set<JournalWaiter>()
 
-  append(_record: JournalRecord): Position {
+  append(record: JournalRecord): Position {
+    const bytes = record.byteLength()
+    this.#pending.push(bytes)
+    this.pendingBytes += bytes
     return ++this.appended
   }
 
@@ -29,7 +34,7 @@ export class LateJournal implements Journal {
 
   /** Everything up to this position is safe from now on. */
   complete(position: Position = this.appended): void {
-    this.completed = position
+    for (; this.completed < position; this.completed++) this.pendingBytes -= this.#pending.shift() as number
     for (const waiter of [...this.#waiters]) waiter.journalCompleted()
   }
 
