@@ -1,15 +1,14 @@
 import { randomInt } from 'node:crypto'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { type Logger, silentLogger } from '../base/index.ts'
 import type { RecordVisitor } from './batch-reader.ts'
 import { Checkpoint } from './checkpoint.ts'
 import { Collector } from './collector.ts'
 import { Committer } from './committer.ts'
-import { JournalError } from './errors.ts'
-import { type FileLayer, type FileSystemSpace, isMissing, systemFiles } from './files.ts'
+import { JournalError, SyncError } from './errors.ts'
+import { type FileLayer, type FileSystemSpace, makeDirectory, systemFiles } from './files.ts'
 import type { Journal, JournalRecord, JournalWaiter, Position } from './journal.ts'
 import { DirectoryLock } from './lock.ts'
-import { SyncError } from './log-file.ts'
 import { LogFiles } from './log-files.ts'
 import { systemProcesses } from './processes.ts'
 import { Recovery, type RecoveryReport } from './recovery.ts'
@@ -44,20 +43,6 @@ export async function openJournalFiles(options: FileJournalOptions): Promise<Fil
     if (error instanceof JournalError) throw error
     throw new JournalError('unreadable', `cannot open the journal in ${directory}: ${(error as Error).message}`, error)
   }
-}
-
-async function makeDirectory(files: FileLayer, path: string): Promise<void> {
-  try {
-    await files.stat(path)
-  } catch (error) {
-    if (!isMissing(error)) throw error
-    await files.mkdir(path)
-  }
-  // Also when it was there: it may have been made just before a crash. A parent may be closed to us; then it was
-  // made by somebody else.
-  await files.syncDirectory(dirname(path)).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EACCES' && error.code !== 'EPERM') throw error
-  })
 }
 
 /**

@@ -1,4 +1,5 @@
 import * as fs from 'node:fs'
+import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 
 /** `r`: read; `r+`: read and write; `wx+`: make it, and fail if it is there. */
@@ -38,6 +39,10 @@ export interface FileLayer {
   ftruncate(descriptor: number, length: number): Promise<void>
   /** Returns the bytes read, 0 at the end of the file. */
   read(descriptor: number, buffer: Buffer, from: number, length: number, at: number): Promise<number>
+  /** Opens for reading at once: for the rare bytes that somebody cannot go on without. */
+  openSync(path: string): number
+  readSync(descriptor: number, buffer: Buffer, from: number, length: number, at: number): number
+  closeSync(descriptor: number): void
   /** Makes names made, moved and removed in a directory durable. */
   syncDirectory(path: string): Promise<void>
   rename(from: string, to: string): Promise<void>
@@ -66,6 +71,9 @@ export const systemFiles: FileLayer = {
   ftruncate: (descriptor, length) => truncate(descriptor, length),
   read: async (descriptor, buffer, from, length, at) =>
     (await readFile(descriptor, buffer, from, length, at)).bytesRead,
+  openSync: (path) => fs.openSync(path, 'r'),
+  readSync: (descriptor, buffer, from, length, at) => fs.readSync(descriptor, buffer, from, length, at),
+  closeSync: (descriptor) => fs.closeSync(descriptor),
   syncDirectory,
   rename: (from, to) => fs.promises.rename(from, to),
   unlink: (path) => fs.promises.unlink(path),
@@ -99,6 +107,21 @@ export function isMissing(error: unknown): boolean {
   return (error as NodeJS.ErrnoException | null)?.code === 'ENOENT'
 }
 
+/** Makes a directory whose parent is there, and its name durable. */
+export async function makeDirectory(files: FileLayer, path: string): Promise<void> {
+  try {
+    await files.stat(path)
+  } catch (error) {
+    if (!isMissing(error)) throw error
+    await files.mkdir(path)
+  }
+  // Also when it was there: it may have been made just before a crash. A parent may be closed to us; then it was
+  // made by somebody else.
+  await files.syncDirectory(dirname(path)).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EACCES' && error.code !== 'EPERM') throw error
+  })
+}
+
 /** `fdatasync` as a promise, for what is not done once a batch. */
 export function syncFile(files: FileLayer, descriptor: number): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -129,6 +152,17 @@ export async function readFully(files: FileLayer, descriptor: number, buffer: Bu
   let length = 0
   while (length < buffer.length) {
     const read = await files.read(descriptor, buffer, length, buffer.length - length, at + length)
+    if (read === 0) break
+    length += read
+  }
+  return length
+}
+
+/** As `readFully`, at once. */
+export function readFullySync(files: FileLayer, descriptor: number, buffer: Buffer, at: number): number {
+  let length = 0
+  while (length < buffer.length) {
+    const read = files.readSync(descriptor, buffer, length, buffer.length - length, at + length)
     if (read === 0) break
     length += read
   }

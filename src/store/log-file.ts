@@ -1,14 +1,7 @@
 import { join } from 'node:path'
+import { SyncError } from './errors.ts'
 import { encodeHeader, type FileHeader, fileName, HEADER_BYTES } from './file-header.ts'
 import { type FileLayer, syncFile, writeFully } from './files.ts'
-
-/** A sync that failed: the kernel may have dropped the pages, so that trying again would say yes and mean no. */
-export class SyncError extends Error {
-  constructor(path: string, cause: Error) {
-    super(`cannot sync ${path}: ${cause.message}`, { cause })
-    this.name = 'SyncError'
-  }
-}
 
 /** The journal file that is written to. */
 export class LogFile {

@@ -11,6 +11,8 @@ export interface DiskLayerOptions {
   readonly cutAt?: number
   /** Asked before each operation that changes or syncs. */
   readonly fault?: (operation: string, path: string, length: number) => Fault | undefined
+  /** Asked before each read. */
+  readonly readFault?: (path: string, at: number, length: number) => Error | undefined
   /** Total bytes of the disk. */
   readonly capacityBytes?: number
   readonly random?: Random
@@ -44,10 +46,14 @@ export class DiskLayer implements FileLayer {
         if (this.disk.find(path) !== undefined) throw failure('EEXIST', path)
         this.disk.add(path, new FileNode())
       }
-      const descriptor = ++this.#descriptors
-      this.opened.set(descriptor, { path, file: this.disk.file(path) })
-      return descriptor
+      return this.#openNode(path)
     })
+  }
+
+  #openNode(path: string): number {
+    const descriptor = ++this.#descriptors
+    this.opened.set(descriptor, { path, file: this.disk.file(path) })
+    return descriptor
   }
 
   close(descriptor: number): Promise<void> {
@@ -99,7 +105,21 @@ export class DiskLayer implements FileLayer {
   }
 
   read(descriptor: number, buffer: Buffer, from: number, length: number, at: number): Promise<number> {
-    return this.#later(undefined, '', () => this.#file(descriptor).file.content.copy(buffer, from, at, at + length))
+    return this.#later(undefined, '', () => this.#get(descriptor, buffer, from, length, at))
+  }
+
+  openSync(path: string): number {
+    if (this.isCut) throw failure('EIO', path)
+    return this.#openNode(path)
+  }
+
+  readSync(descriptor: number, buffer: Buffer, from: number, length: number, at: number): number {
+    if (this.isCut) throw failure('EIO', String(descriptor))
+    return this.#get(descriptor, buffer, from, length, at)
+  }
+
+  closeSync(descriptor: number): void {
+    this.opened.delete(descriptor)
   }
 
   syncDirectory(path: string): Promise<void> {
@@ -145,6 +165,13 @@ export class DiskLayer implements FileLayer {
     const opened = this.opened.get(descriptor)
     if (opened === undefined) throw failure('EBADF', String(descriptor))
     return opened
+  }
+
+  #get(descriptor: number, buffer: Buffer, from: number, length: number, at: number): number {
+    const { path, file } = this.#file(descriptor)
+    const fault = this.options.readFault?.(path, at, length)
+    if (fault !== undefined) throw fault
+    return file.content.copy(buffer, from, at, at + length)
   }
 
   #put(descriptor: number, buffer: Buffer, from: number, length: number, at: number): number {

@@ -1,0 +1,149 @@
+import { SegmentError } from './errors.ts'
+import { type FileLayer, isMissing, readFully, readFullySync } from './files.ts'
+import { BLOCK_BYTES, checkSegmentHead, isBlock, payloadAt } from './segment-head.ts'
+import type { DamagedRange, SegmentBytes, SegmentRef } from './segments.ts'
+
+/** What is read, and has its checksums looked at, in one go: some 0.2 ms of the main thread. */
+const PIECE_BYTES = 1024 * 1024
+
+/** Reads a segment piece by piece in the thread pool. */
+export async function readSegment(
+  files: FileLayer,
+  path: string,
+  ref: SegmentRef,
+  into: Buffer | undefined,
+): Promise<SegmentBytes> {
+  const reading = new SegmentReading(path, ref, into)
+  const descriptor = await files.open(path, 'r').catch((error) => refuse(path, error))
+  try {
+    reading.takeHead(await readFully(files, descriptor, reading.head, 0).catch((error) => refuse(path, error)))
+    for (let piece = reading.next(); piece !== undefined; piece = reading.next()) {
+      try {
+        reading.take(piece, await readFully(files, descriptor, reading.room(piece), reading.fileAt(piece)))
+      } catch (error) {
+        reading.miss(piece, error)
+      }
+    }
+  } finally {
+    await files.close(descriptor)
+  }
+  return reading.result()
+}
+
+/** Reads a segment at once. */
+export function readSegmentSync(
+  files: FileLayer,
+  path: string,
+  ref: SegmentRef,
+  into: Buffer | undefined,
+): SegmentBytes {
+  const reading = new SegmentReading(path, ref, into)
+  const descriptor = orRefuse(path, () => files.openSync(path))
+  try {
+    reading.takeHead(orRefuse(path, () => readFullySync(files, descriptor, reading.head, 0)))
+    for (let piece = reading.next(); piece !== undefined; piece = reading.next()) {
+      try {
+        reading.take(piece, readFullySync(files, descriptor, reading.room(piece), reading.fileAt(piece)))
+      } catch (error) {
+        reading.miss(piece, error)
+      }
+    }
+  } finally {
+    files.closeSync(descriptor)
+  }
+  return reading.result()
+}
+
+/** One reading of a segment file: what to read next, and what came of it. */
+class SegmentReading {
+  /** Where head and table go. */
+  readonly head: Buffer
+  readonly #path: string
+  readonly #ref: SegmentRef
+  readonly #payload: Buffer
+  readonly #damaged: { from: number; end: number }[] = []
+  #next = 0
+  /** Up to here block by block, because the disk refused the piece. */
+  #singlyTo = 0
+
+  constructor(path: string, ref: SegmentRef, into: Buffer | undefined) {
+    this.#path = path
+    this.#ref = ref
+    this.head = Buffer.allocUnsafe(payloadAt(ref.bytes))
+    const hasRoom = into !== undefined && into.length >= ref.bytes
+    this.#payload = hasRoom ? into.subarray(0, ref.bytes) : Buffer.allocUnsafeSlow(ref.bytes)
+  }
+
+  /** @throws SegmentError */
+  takeHead(length: number): void {
+    checkSegmentHead(this.head.subarray(0, length), this.#path, this.#ref.id, this.#ref.bytes)
+    // What a table that ends early lacks must not look like a checksum.
+    this.head.fill(0, length)
+  }
+
+  next(): DamagedRange | undefined {
+    const from = this.#next
+    if (from >= this.#ref.bytes) return undefined
+    const bytes = from < this.#singlyTo ? BLOCK_BYTES : PIECE_BYTES
+    this.#next = Math.min(from + bytes, this.#ref.bytes)
+    return { from, end: this.#next }
+  }
+
+  room({ from, end }: DamagedRange): Buffer {
+    return this.#payload.subarray(from, end)
+  }
+
+  fileAt({ from }: DamagedRange): number {
+    return this.head.length + from
+  }
+
+  /** A piece was read, up to the end of the file. */
+  take({ from, end }: DamagedRange, length: number): void {
+    // Nobody may find in it what the memory held before.
+    this.#payload.fill(0, from + length, end)
+    for (let at = from; at < end; at += BLOCK_BYTES) {
+      const blockEnd = Math.min(at + BLOCK_BYTES, end)
+      if (blockEnd > from + length || !isBlock(this.head, this.#payload, at, blockEnd)) this.#lose(at, blockEnd)
+    }
+  }
+
+  /** A piece could not be read: a bad sector costs its block and no more. @throws what is no such thing. */
+  miss({ from, end }: DamagedRange, error: unknown): void {
+    if (!isUnreadable(error)) throw error
+    if (end - from > BLOCK_BYTES) {
+      this.#next = from
+      this.#singlyTo = end
+      return
+    }
+    this.#payload.fill(0, from, end)
+    this.#lose(from, end)
+  }
+
+  result(): SegmentBytes {
+    return { payload: this.#payload, damaged: this.#damaged }
+  }
+
+  #lose(from: number, end: number): void {
+    const last = this.#damaged.at(-1)
+    if (last?.end === from) last.end = end
+    else this.#damaged.push({ from, end })
+  }
+}
+
+function isUnreadable(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException | null)?.code === 'EIO'
+}
+
+function orRefuse<T>(path: string, run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    return refuse(path, error)
+  }
+}
+
+function refuse(path: string, error: unknown): never {
+  if (isMissing(error)) throw new SegmentError('missing', `${path} is missing`, error)
+  if (isUnreadable(error)) throw new SegmentError('damaged', `the head of ${path} cannot be read`, error)
+  throw error
+}
