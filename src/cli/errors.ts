@@ -8,6 +8,8 @@ export const ExitCode = {
   USAGE: 2,
   /** A defect of ours. */
   INTERNAL: 70,
+  /** The disk could not make durable what it had taken. */
+  IO: 74,
 } as const
 
 /** The command line or an environment variable is wrong; the message is one line that says how. */

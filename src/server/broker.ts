@@ -1,8 +1,9 @@
 import { Connection, type ConnectionState } from '../amqp/index.ts'
 import { hostAndPort } from '../base/index.ts'
 import { notAllowed, type VirtualHost } from '../broker/index.ts'
+import { ReplyCode } from '../codec/index.ts'
 import { Listener } from '../net/index.ts'
-import { openDataDirectory } from './data-directory.ts'
+import { explainStoreError, openDataDirectory } from './data-directory.ts'
 import {
   type BindingOptions,
   bind,
@@ -78,16 +79,23 @@ export class Broker implements AsyncDisposable {
   static async start(options: BrokerOptions = {}): Promise<Broker> {
     const resolved = resolveOptions(options)
     if (resolved.dataDir !== undefined) openDataDirectory(resolved.dataDir)
-    const node = new BrokerNode(resolved)
+    let failure: Error | undefined
+    let fail = (error: Error): void => {
+      failure = error
+    }
+    const node = await openNode({ ...resolved, onFatal: (error) => fail(error) })
     const listeners: Listener[] = []
     try {
       await openListeners(resolved, node, listeners)
+      if (failure !== undefined) throw failure
     } catch (error) {
       await Promise.all(listeners.map((listener) => listener.close()))
       await node.close()
       throw error
     }
-    return new Broker(resolved, node, listeners)
+    const broker = new Broker(resolved, node, listeners)
+    fail = (error) => broker.#fail(error)
+    return broker
   }
 
   /** Where a client of this host connects, user and password included: `amqp://guest:guest@127.0.0.1:5672`. */
@@ -187,7 +195,7 @@ export class Broker implements AsyncDisposable {
    * Resolves when all sockets that were open have gone.
    */
   async closeConnections(reason = 'Closed via management plugin'): Promise<void> {
-    this.#node.closeConnections(reason)
+    this.#node.closeConnections(`CONNECTION_FORCED - ${reason}`)
     await this.#drain(FAREWELL_MS)
   }
 
@@ -196,7 +204,7 @@ export class Broker implements AsyncDisposable {
    * binding, declared exchange, added user and added virtual host. For the time between two tests.
    */
   async reset(): Promise<void> {
-    this.#node.closeConnections('the broker was reset')
+    this.#node.closeConnections('CONNECTION_FORCED - the broker was reset')
     // At once, so that who reconnects while others are still leaving finds the new state.
     this.#node.reset()
     await this.#drain(FAREWELL_MS)
@@ -219,10 +227,19 @@ export class Broker implements AsyncDisposable {
   async #stop({ timeoutMs = 5000 }: StopOptions): Promise<void> {
     this.#stopping.abort()
     for (const listener of this.#listeners) listener.stopAccepting()
-    this.#node.closeConnections("broker forced connection closure with reason 'shutdown'")
+    this.#node.closeConnections("CONNECTION_FORCED - broker forced connection closure with reason 'shutdown'")
     await this.#drain(timeoutMs)
     await Promise.all(this.#listeners.map((listener) => listener.close()))
     await this.#node.close()
+  }
+
+  /** The data directory can promise nothing any more: nobody is served who would take silence for a promise. */
+  #fail(error: Error): void {
+    const { log, onFatal } = this.#options
+    log.error(`the broker closes all connections and serves nobody any more: ${error.message}`)
+    for (const listener of this.#listeners) listener.stopAccepting()
+    this.#node.closeConnections('INTERNAL_ERROR - the data directory cannot be synced', ReplyCode.INTERNAL_ERROR)
+    onFatal?.(error)
   }
 
   async #drain(timeoutMs: number): Promise<void> {
@@ -250,6 +267,14 @@ export class Broker implements AsyncDisposable {
 function reachable(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1'
   return host === '::' ? '::1' : host
+}
+
+async function openNode(options: ResolvedOptions): Promise<BrokerNode> {
+  try {
+    return new BrokerNode(options)
+  } catch (error) {
+    throw explainStoreError(options.dataDir, error)
+  }
 }
 
 async function openListeners(options: ResolvedOptions, node: BrokerNode, opened: Listener[]): Promise<void> {

@@ -1,8 +1,10 @@
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { JournalError, SegmentError } from '../store/index.ts'
 
-/** Why a data directory cannot be used, in one line. */
+/** Why a data directory cannot be used and what to do about it, in one line. */
 export class DataDirectoryError extends Error {
+  /** The system's, such as `EACCES`; or `locked`, `newer`, `unreadable` for what is in the directory. */
   readonly code: string
 
   constructor(path: string, cause: NodeJS.ErrnoException) {
@@ -10,6 +12,12 @@ export class DataDirectoryError extends Error {
     this.name = 'DataDirectoryError'
     this.code = cause.code ?? 'UNKNOWN'
   }
+}
+
+/** What the store says of a directory, for whoever starts a broker on it; any other error as it is. */
+export function explainStoreError(path: string | undefined, error: unknown): unknown {
+  const isOfStore = error instanceof JournalError || error instanceof SegmentError
+  return isOfStore && path !== undefined ? new DataDirectoryError(path, error) : error
 }
 
 /**
@@ -61,6 +69,10 @@ function reason(error: NodeJS.ErrnoException): string {
       return 'the file system is read-only'
     case 'ENOSPC':
       return 'the disk is full'
+    case 'locked':
+      return `${error.message}; stop that broker first, or use another directory`
+    case 'newer':
+      return `${error.message}; start that version again, or use another directory`
     default:
       return error.message
   }

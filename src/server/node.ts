@@ -3,7 +3,7 @@ import { AmqpContext } from '../amqp/index.ts'
 import { createMechanisms, Users } from '../auth/index.ts'
 import { Clock, Timers, Turn } from '../base/index.ts'
 import { Alarms, type BrokerContext, MemoryAccount, Storage, VirtualHosts } from '../broker/index.ts'
-import { fromObject, PropertyView, type Table } from '../codec/index.ts'
+import { fromObject, PropertyView, ReplyCode, type Table } from '../codec/index.ts'
 import { MemoryJournal } from '../store/index.ts'
 import type { ResolvedOptions } from './options.ts'
 import { packageVersion } from './version.ts'
@@ -78,10 +78,10 @@ export class BrokerNode {
     for (const vhost of vhosts) this.users.setPermissions(name, vhost, EVERYTHING)
   }
 
-  /** Sends every client a close method that says why. */
-  closeConnections(text: string): void {
+  /** Sends every client a close method that says why. @param text begins with the code's name. */
+  closeConnections(text: string, code: number = ReplyCode.CONNECTION_FORCED): void {
     this.context.clock.refresh()
-    for (const connection of [...this.amqp.connections]) connection.close(320, `CONNECTION_FORCED - ${text}`)
+    for (const connection of [...this.amqp.connections]) connection.close(code, text)
   }
 
   /** Forgets every user, virtual host, queue and message; then it is as after construction. */

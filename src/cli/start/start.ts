@@ -3,6 +3,7 @@ import { Broker, createWinstonLogger, DeferredLogger, packageVersion } from '../
 import { ExitCode } from '../errors.ts'
 import { brokerOptions } from './broker-options.ts'
 import { dieOnDefects } from './defects.ts'
+import { dieOfDisk } from './fatal.ts'
 import type { StartSettings } from './settings.ts'
 
 /** Clients have this long to answer their close; container engines send SIGKILL ten seconds after SIGTERM. */
@@ -14,7 +15,8 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 export async function start(settings: StartSettings): Promise<void> {
   dieOnDefects(settings.logLevel === 'debug')
   const log = new DeferredLogger(settings.logLevel === 'debug')
-  const starting = Broker.start(brokerOptions(settings, log))
+  const onFatal = (error: Error): void => dieOfDisk(error, settings.sync)
+  const starting = Broker.start({ ...brokerOptions(settings, log), onFatal })
   stopOnSignals(starting, log)
   const broker = await starting
   warnOfOpenDoors(settings, log)
