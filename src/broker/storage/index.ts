@@ -1,6 +1,7 @@
 export { KeptRecord } from './kept-record.ts'
 export { contentBytes, MessageRecord, readMessageRecord, showContent, writeContent } from './message-record.ts'
 export { RecordType } from './record-type.ts'
+export { MessageReplay } from './replay.ts'
 export { readSegmentRecord, SegmentRecord, type StoredSlab } from './segment-record.ts'
 export { SettledRecord, SLAB_END } from './settled-record.ts'
 export { Settlements, type Settler } from './settlements.ts'

@@ -1,0 +1,28 @@
+import type { StoredSlab } from '../storage/index.ts'
+import type { SlabMemory } from './slab-pool.ts'
+
+/** Messages of one slab as the journal has them, without a file: records in the slab's format, close together. */
+export interface RestoredSlab {
+  /** The slab's number in its queue. */
+  readonly number: number
+  readonly memory: SlabMemory
+  /** Where the records end in memory. */
+  readonly end: number
+  /** The offset that each had in the slab, ascending. */
+  readonly offsets: Int32Array
+  /** Where each is in memory now. */
+  readonly at: Int32Array
+  /** Behind the last record that the slab is known to have had. */
+  readonly slabEnd: number
+}
+
+/** The messages of one queue as a restart finds them. */
+export interface RestoredQueue {
+  readonly uid: number
+  /** By number. */
+  readonly segments: readonly StoredSlab[]
+  /** By number; none of these is among the segments. */
+  readonly slabs: readonly RestoredSlab[]
+  /** The highest number that a slab has had, -1 for none. */
+  readonly lastSlabNumber: number
+}

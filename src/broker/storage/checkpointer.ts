@@ -1,0 +1,260 @@
+import type { Checkpoint, SegmentRef } from '../../store/index.ts'
+import type { BrokerContext } from '../host.ts'
+import type { Queue } from '../queue/queue.ts'
+import type { Slab } from '../queue/slab.ts'
+import { encodeSlab, forEachKept, storedSlab } from '../queue/slab-file.ts'
+import { KeptRecord } from './kept-record.ts'
+import { RecordType } from './record-type.ts'
+import { SegmentRecord } from './segment-record.ts'
+
+/** What the checkpoint needs of a journal that lies in files. */
+export interface CheckpointJournal {
+  /** Bytes of its files. */
+  readonly bytes: number
+  readonly failure: Error | undefined
+  beginCheckpoint(): Checkpoint
+  endCheckpoint(checkpoint: Checkpoint): Promise<void>
+}
+
+export interface CheckpointerOptions {
+  readonly journal: CheckpointJournal
+  /** Bytes that the journal may grow by before the next checkpoint. */
+  readonly journalBytes: number
+  /** All queues that come back after a restart. */
+  readonly queues: () => Iterable<Queue>
+  /** Appends everything alive that is not a message in a queue. Called at once when a checkpoint begins. */
+  readonly writeRest: () => void
+  /** A sync has failed: the broker has to end. */
+  readonly onFatal: (error: Error) => void
+}
+
+/** A slab with no more than this goes into the journal once more; with more it gets a file. */
+const KEPT_BYTES_MAX = 64 * 1024
+
+/** All that goes into the journal once more is at most this share of what the journal may grow by. */
+const KEPT_SHARE = 0.25
+
+/** Files synced in one go. */
+const SYNC_FILES_MAX = 32
+
+/** How long to leave a disk alone that has refused a file, in ms. */
+const RETRY_MS = 5000
+
+/** A file smaller than this is not worth another look for being half dead. */
+const COMPACT_BYTES_MIN = 4096
+
+/** Dead bytes in half-dead files: the share of all files that is too much, from which size, and how often to look (ms). */
+const WASTE_SHARE = 0.25
+const WASTE_BYTES_MIN = 32 * 1024 * 1024
+const WASTE_LOOK_MS = 1000
+
+interface Part {
+  readonly queue: Queue
+  readonly slab: Slab
+}
+
+/**
+ * Moves what is alive out of the journal's older files, so that these can go: small remainders are appended anew, large
+ * ones are written to segment files. See docs/storage.md.
+ *
+ * The checkpoint is the state at one moment, when everything small is appended in one go. What happens later is in
+ * newer files anyway. Slabs that get a file are closed at that moment and written in the turns after it.
+ */
+export class Checkpointer {
+  readonly #context: BrokerContext
+  readonly #options: CheckpointerOptions
+  readonly #kept = new KeptRecord()
+  readonly #segmentRecord = new SegmentRecord()
+  #running: Promise<void> | undefined
+  /** What the journal had when the last checkpoint had ended. */
+  #baseBytes: number
+  #notBefore = 0
+  #wasteLookAt = 0
+  /** Checkpoints that have come to their end. */
+  count = 0
+
+  constructor(context: BrokerContext, options: CheckpointerOptions) {
+    this.#context = context
+    this.#options = options
+    this.#baseBytes = 0
+  }
+
+  /** Starts a checkpoint when one is due; cheap enough for once a turn. */
+  check(): void {
+    if (this.#running !== undefined) return
+    const { journal, journalBytes } = this.#options
+    if (journal.bytes - this.#baseBytes < journalBytes && !this.#isWasteful()) return
+    if (journal.failure !== undefined || this.#context.clock.now < this.#notBefore) return
+    this.run().catch((error) => this.#failed(error as Error))
+  }
+
+  /**
+   * Does a checkpoint, after the one that is under way.
+   * @throws what a file or the journal throws; nothing is lost then, the older files stay.
+   */
+  async run(): Promise<void> {
+    await this.#running?.catch(() => undefined)
+    const running = this.#run()
+    this.#running = running.finally(() => {
+      this.#running = undefined
+    })
+    return this.#running
+  }
+
+  /** Resolves when no checkpoint is under way. */
+  async settled(): Promise<void> {
+    await this.#running?.catch(() => undefined)
+  }
+
+  async #run(): Promise<void> {
+    const { storage } = this.#context
+    const { journal, journalBytes } = this.#options
+    storage.settlements.flush()
+    const checkpoint = journal.beginCheckpoint()
+    this.#options.writeRest()
+    const large: Part[] = []
+    const small: Part[] = []
+    const halfDead: Part[] = []
+    for (const queue of this.#options.queues()) {
+      for (const slab of queue.slabs()) {
+        if (slab.journalled === 0) continue
+        const part = { queue, slab }
+        if (slab.segment !== undefined && slab.segmentSynced) {
+          this.#appendSegment(part)
+          if (isHalfDead(slab) && !slab.line.isHot(slab)) halfDead.push(part)
+        } else if (slab.segment !== undefined || slab.journalledBytes > KEPT_BYTES_MAX) large.push(part)
+        else small.push(part)
+      }
+    }
+    this.#appendSmall(small, large, journalBytes * KEPT_SHARE)
+    for (const { slab } of large) slab.line.seal(slab)
+    await this.#write(large)
+    await this.#compact(halfDead)
+    storage.settlements.flush()
+    await journal.endCheckpoint(checkpoint)
+    this.#baseBytes = journal.bytes
+    this.count++
+  }
+
+  /** Appends what is small, the smallest first; what is too much for the journal joins the large ones. */
+  #appendSmall(small: Part[], large: Part[], bytesMax: number): void {
+    let bytes = 0
+    for (const { slab } of small) bytes += slab.journalledBytes
+    if (bytes > bytesMax) small.sort((a, b) => a.slab.journalledBytes - b.slab.journalledBytes)
+    let left = bytesMax
+    for (const part of small) {
+      left -= part.slab.journalledBytes
+      if (left < 0) large.push(part)
+      else this.#appendKept(part)
+    }
+  }
+
+  #appendKept({ queue, slab }: Part): void {
+    const { journal } = this.#context
+    forEachKept(slab, (offset, state, expiry, message) => {
+      journal.append(this.#kept.of(queue.uid, slab.number, offset, state, expiry, message), RecordType.KEPT)
+    })
+  }
+
+  #appendSegment({ queue, slab }: Part): void {
+    this.#context.journal.append(this.#segmentRecord.of(queue.uid, storedSlab(slab)), RecordType.SEGMENT)
+  }
+
+  /** Sees to it that each slab has a durable file, and the journal knows. */
+  async #write(parts: readonly Part[]): Promise<void> {
+    for (let index = 0; index < parts.length; index += SYNC_FILES_MAX) {
+      const group = parts.slice(index, index + SYNC_FILES_MAX)
+      for (const { slab } of group) await this.#writeFile(slab)
+      await this.#sync(group)
+    }
+  }
+
+  async #writeFile(slab: Slab): Promise<void> {
+    const { segments } = this.#context.storage
+    if (segments === undefined || slab.journalled === 0 || slab.segment !== undefined || !slab.resident) return
+    const ref = await segments.write(encodeSlab(slab))
+    // It may have been consumed meanwhile, or written because memory was short.
+    if (slab.journalled > 0 && slab.segment === undefined) slab.line.setSegment(slab, ref, false)
+    else segments.remove(ref)
+  }
+
+  async #sync(parts: readonly Part[]): Promise<void> {
+    const { segments, settlements } = this.#context.storage
+    const written = parts.filter(({ slab }) => slab.segment !== undefined && slab.journalled > 0)
+    if (segments === undefined || written.length === 0) return
+    const refs = written.map(({ slab }) => slab.segment as SegmentRef)
+    await segments.sync(refs)
+    settlements.flush()
+    for (const [index, part] of written.entries()) {
+      const { slab, queue } = part
+      if (slab.segment !== refs[index] || slab.journalled === 0 || queue.deleted) continue
+      slab.segmentSynced = true
+      this.#appendSegment(part)
+    }
+  }
+
+  /** Rewrites files of which most is dead: the survivors get a new one. */
+  async #compact(parts: readonly Part[]): Promise<void> {
+    for (let index = 0; index < parts.length; index += SYNC_FILES_MAX) {
+      const rewritten: Part[] = []
+      const old: SegmentRef[] = []
+      for (const part of parts.slice(index, index + SYNC_FILES_MAX)) {
+        const ref = await this.#rewrite(part)
+        if (ref === undefined) continue
+        rewritten.push(part)
+        old.push(ref)
+      }
+      await this.#sync(rewritten)
+      // Not before the journal knows of the new ones.
+      for (const ref of old) this.#context.storage.dropSegment(ref)
+    }
+  }
+
+  /** @returns the file that it had before; undefined when that stays. */
+  async #rewrite({ queue, slab }: Part): Promise<SegmentRef | undefined> {
+    const { segments } = this.#context.storage
+    const old = slab.segment
+    if (segments === undefined || old === undefined || !(await slab.line.load(slab))) return undefined
+    const stays = (): boolean => queue.deleted || slab.segment !== old || slab.journalled === 0 || slab.line.isHot(slab)
+    if (stays()) return undefined
+    slab.line.pack(slab)
+    const ref = await segments.write(encodeSlab(slab))
+    if (stays()) {
+      segments.remove(ref)
+      return undefined
+    }
+    slab.line.setSegment(slab, ref, false)
+    return old
+  }
+
+  /** Much of what lies in segment files is dead, in files that could be rewritten. Looked at now and then. */
+  #isWasteful(): boolean {
+    const { clock, storage } = this.#context
+    const bytes = storage.segments?.bytes ?? 0
+    if (bytes < WASTE_BYTES_MIN || clock.now < this.#wasteLookAt) return false
+    this.#wasteLookAt = clock.now + WASTE_LOOK_MS
+    let waste = 0
+    for (const queue of this.#options.queues()) {
+      for (const slab of queue.slabs()) {
+        if (isHalfDead(slab)) waste += (slab.segment?.bytes ?? 0) - slab.journalledBytes
+      }
+    }
+    return waste > bytes * WASTE_SHARE
+  }
+
+  #failed(error: Error): void {
+    if (error.name === 'SyncError') {
+      this.#options.onFatal(error)
+      return
+    }
+    this.#notBefore = this.#context.clock.now + RETRY_MS
+    this.#context.log.warn(
+      `a checkpoint could not be finished and is tried again in ${RETRY_MS / 1000} s; until then the journal goes on growing: ${error.message}`,
+    )
+  }
+}
+
+function isHalfDead(slab: Slab): boolean {
+  const bytes = slab.segment?.bytes ?? 0
+  return bytes >= COMPACT_BYTES_MIN && slab.journalledBytes * 2 < bytes
+}

@@ -1,0 +1,89 @@
+import { Message } from '../message.ts'
+import { JOURNALLED } from '../queue/record.ts'
+import type { RestoredQueue } from '../queue/restored.ts'
+import { KeptRecord } from './kept-record.ts'
+import { readMessageRecord } from './message-record.ts'
+import { QueueReplay } from './queue-replay.ts'
+import { RecordType } from './record-type.ts'
+import { readSegmentRecord } from './segment-record.ts'
+import { SettledRecord } from './settled-record.ts'
+
+/**
+ * What a journal says of the messages of every queue, gathered record by record; queues are known by their uid alone.
+ * A queue that no definition is found for was deleted, and its messages with it.
+ *
+ * Records come in the order they were appended, except that an unfinished checkpoint repeats what came before it; so
+ * what is known already is replaced, and the end of something unknown is ignored.
+ */
+export class MessageReplay {
+  readonly #queues = new Map<number, QueueReplay>()
+  readonly #view = new Message()
+  readonly #kept = new KeptRecord()
+  readonly #settled = new SettledRecord()
+  /** The largest number of a segment file that any record names. */
+  lastSegmentId = 0
+  /** The broker was stopped in order: nothing came after it had said so. */
+  clean = true
+  readonly #addMessage = (uid: number, slabNumber: number, offset: number, expiry: number): void => {
+    this.#queue(uid).add(slabNumber, offset, JOURNALLED, expiry, this.#view)
+  }
+
+  /** Takes one record; the bytes are only read during the call. @returns false for a type that is not of messages. */
+  record(type: number, buffer: Buffer, from: number): boolean {
+    this.clean = false
+    switch (type) {
+      case RecordType.MESSAGE:
+        readMessageRecord(buffer, from, this.#view, this.#addMessage)
+        return true
+      case RecordType.KEPT: {
+        const kept = this.#kept.read(buffer, from, this.#view)
+        const { slabNumber, offset, expiry } = kept
+        this.#queue(kept.uid).add(slabNumber, offset, kept.state | JOURNALLED, expiry, this.#view)
+        return true
+      }
+      case RecordType.SETTLED: {
+        const settled = this.#settled.read(buffer, from)
+        this.#queues.get(settled.uid)?.settle(settled)
+        return true
+      }
+      case RecordType.SEGMENT: {
+        const { uid, slab } = readSegmentRecord(buffer, from)
+        this.lastSegmentId = Math.max(this.lastSegmentId, slab.file.id)
+        this.#queue(uid).place(slab)
+        return true
+      }
+      case RecordType.CLEAN:
+        this.clean = true
+        return true
+      default:
+        return false
+    }
+  }
+
+  /** The queue is gone, and what it held. */
+  forget(uid: number): void {
+    this.#queues.delete(uid)
+  }
+
+  /** How many messages the queue has. */
+  countOf(uid: number): number {
+    return this.#queues.get(uid)?.live ?? 0
+  }
+
+  /** What the queue is to be restored with, once; undefined when the journal has nothing of it. */
+  take(uid: number): RestoredQueue | undefined {
+    const queue = this.#queues.get(uid)
+    this.#queues.delete(uid)
+    this.#view.release()
+    return queue?.finish(!this.clean)
+  }
+
+  #queue(uid: number): QueueReplay {
+    let queue = this.#queues.get(uid)
+    if (queue === undefined) {
+      queue = new QueueReplay(uid)
+      this.#queues.set(uid, queue)
+    }
+    return queue
+  }
+}
