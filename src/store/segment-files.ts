@@ -204,11 +204,17 @@ class SegmentFiles extends SegmentFileReader implements Segments {
     this.checkOpen()
     const file = this.#known(id)
     const path = join(this.directory, damagedName(id))
-    await file.quiet()
-    await this.files.rename(file.path, path)
     this.#forget(file)
+    try {
+      await file.quiet()
+      await this.#syncs.drop(file)
+      await this.files.rename(file.path, path)
+    } catch (error) {
+      file.isRemoved = false
+      this.segments.set(id, file)
+      throw error
+    }
     this.bytes -= file.bytes
-    await this.#syncs.drop(file)
     // With its old name after a power cut it would be a file that nobody knows, and removed.
     await this.#syncs.syncDirectory()
     return path
