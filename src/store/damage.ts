@@ -4,40 +4,44 @@ import { type FileLayer, isMissing, readFully, syncFile, writeFully } from './fi
 
 const PIECE_BYTES = 1024 * 1024
 
-/** Bytes of a journal file that are no batch, between or before bytes that are. */
-export interface Damage {
+interface Stretch {
+  /** Number of the journal file. */
   readonly file: number
   readonly from: number
   /** One behind the last damaged byte. */
   readonly to: number
+}
+
+/** Bytes of a journal file that are no batch, between or before bytes that are. */
+export interface Damage extends Stretch {
   /** Where a copy lies, undefined when it could not be made. */
   readonly savedAs: string | undefined
 }
 
-/** Copies damaged bytes to a file beside the journal's, once, and says so loudly. */
-export async function setAside(
+/** Copies damaged bytes to a file beside the journal's, once. @returns its path, undefined when that was not possible. */
+export async function saveDamaged(
   files: FileLayer,
   log: Logger,
   directory: string,
   descriptor: number,
-  file: number,
-  from: number,
-  to: number,
-): Promise<Damage> {
-  const name = `damaged-${String(file).padStart(10, '0')}-${from}`
-  const path = join(directory, name)
-  let savedAs: string | undefined = path
+  { file, from, to }: Stretch,
+): Promise<string | undefined> {
+  const path = join(directory, `damaged-${String(file).padStart(10, '0')}-${from}`)
   try {
     if (!(await isSaved(files, path, to - from))) await copy(files, directory, path, descriptor, from, to)
+    return path
   } catch (error) {
-    savedAs = undefined
     log.error(`cannot save damaged bytes to ${path}: ${(error as Error).message}`)
+    return undefined
   }
+}
+
+/** Says loudly what is lost. */
+export function tellDamage(log: Logger, { file, from, to, savedAs }: Damage): void {
   log.error(
     `journal file ${file} is damaged: ${to - from} bytes from ${from} on cannot be read, what they held is lost; everything else is kept`,
     { file, from, to, savedAs },
   )
-  return { file, from, to, savedAs }
 }
 
 async function isSaved(files: FileLayer, path: string, length: number): Promise<boolean> {

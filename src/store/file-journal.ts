@@ -19,8 +19,8 @@ const FILE_BYTES_MAX = 64 * 1024 * 1024
 const BATCH_BYTES = 1024 * 1024
 const RETRY_MS = 500
 const SYNC_INTERVAL_MS = 100
-/** Below the data directory. */
-const DIRECTORY = 'journal'
+/** Where the journal's files lie, below the data directory. */
+export const JOURNAL_DIRECTORY = 'journal'
 
 /**
  * Locks a data directory and looks at its journal. Nothing is read or written yet: `recover` comes next.
@@ -28,7 +28,7 @@ const DIRECTORY = 'journal'
  */
 export async function openJournalFiles(options: FileJournalOptions): Promise<FileJournal> {
   const { directory, files = systemFiles, processes = systemProcesses, log = silentLogger } = options
-  const journal = join(directory, DIRECTORY)
+  const journal = join(directory, JOURNAL_DIRECTORY)
   try {
     await makeDirectory(files, directory)
     const lock = await DirectoryLock.acquire(files, directory, processes, log)
@@ -71,7 +71,7 @@ export class FileJournal implements Journal {
     this.#options = options
     this.#files = options.files ?? systemFiles
     this.#log = options.log ?? silentLogger
-    this.#directory = join(options.directory, DIRECTORY)
+    this.#directory = join(options.directory, JOURNAL_DIRECTORY)
     this.#lock = lock
     this.#found = found
     this.#collector = new Collector(options.batchBytes ?? BATCH_BYTES)

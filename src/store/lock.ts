@@ -118,6 +118,8 @@ async function create(files: FileLayer, path: string, self: ProcessIdentity): Pr
   } catch (error) {
     // Taken over because it stayed empty for so long.
     if (isMissing(error)) return false
+    // An empty one, as a full disk leaves it, would make the next start wait for whoever fills it in.
+    await files.unlink(path).catch(() => undefined)
     throw error
   } finally {
     await files.close(descriptor)

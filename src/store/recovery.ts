@@ -1,7 +1,7 @@
 import type { Logger } from '../base/index.ts'
 import { BATCH_HEAD_BYTES, type Run, readRun } from './batch.ts'
 import { BatchReader, type RecordVisitor, visitBatch } from './batch-reader.ts'
-import { type Damage, setAside } from './damage.ts'
+import { type Damage, saveDamaged, tellDamage } from './damage.ts'
 import { type FileHeader, HEADER_BYTES } from './file-header.ts'
 import { type FileLayer, readFully, syncFile } from './files.ts'
 import type { Position } from './journal.ts'
@@ -21,7 +21,7 @@ export interface RecoveryReport {
   readonly bytes: number
   readonly batches: number
   readonly records: number
-  /** Length of a torn tail, the mark of a crash, that was cut off. */
+  /** Length of a torn tail, the mark of a crash, that was cut off, or will be at the next start. */
   readonly cutBytes: number
   readonly damage: readonly Damage[]
   /** Numbers of files that should be there. */
@@ -42,6 +42,7 @@ export class Recovery {
   readonly #log: Logger
   readonly #directory: string
   readonly #visitor: RecordVisitor
+  readonly #readOnly: boolean
   #batches = 0
   #records = 0
   #bytes = 0
@@ -56,11 +57,13 @@ export class Recovery {
   /** The file read last. */
   #last: FoundFile | undefined
 
-  constructor(files: FileLayer, log: Logger, directory: string, visitor: RecordVisitor) {
+  /** @param readOnly true to leave the files as they are: nothing is cut off or set aside. */
+  constructor(files: FileLayer, log: Logger, directory: string, visitor: RecordVisitor, readOnly = false) {
     this.#files = files
     this.#log = log
     this.#directory = directory
     this.#visitor = visitor
+    this.#readOnly = readOnly
   }
 
   async run(found: readonly FoundFile[]): Promise<Recovered> {
@@ -104,7 +107,7 @@ export class Recovery {
   async #readFile(file: FoundFile, isLast: boolean, all: readonly FoundFile[]): Promise<void> {
     const { header, bytes, number, path } = file
     this.#checkOrder(file, all)
-    const descriptor = await this.#files.open(path, isLast ? 'r+' : 'r')
+    const descriptor = await this.#files.open(path, isLast && !this.#readOnly ? 'r+' : 'r')
     try {
       const reader = new BatchReader(this.#files, descriptor, bytes)
       const run = header ?? (await this.#guessRun(reader, descriptor, file, all))
@@ -173,14 +176,34 @@ export class Recovery {
       // Without a run there is no telling what this is, so nothing of it is thrown away.
       if (next === undefined && isLast && run !== undefined) return at
       const to = next ?? bytes
-      this.#damage.push(await setAside(this.#files, this.#log, this.#directory, descriptor, number, at, to))
+      await this.#setAside(descriptor, number, at, to)
       at = to
     }
     return bytes
   }
 
+  async #setAside(descriptor: number, file: number, from: number, to: number): Promise<void> {
+    const stretch = { file, from, to }
+    const savedAs = this.#readOnly
+      ? undefined
+      : await saveDamaged(this.#files, this.#log, this.#directory, descriptor, stretch)
+    const damage = { ...stretch, savedAs }
+    tellDamage(this.#log, damage)
+    this.#damage.push(damage)
+  }
+
   async #cut(descriptor: number, { number, bytes }: FoundFile, end: number): Promise<void> {
     this.#cutBytes = bytes - end
+    if (this.#readOnly) {
+      this.#log.warn(
+        `the last write to the journal was not finished: the next start will cut ${this.#cutBytes} bytes`,
+        {
+          file: number,
+          at: end,
+        },
+      )
+      return
+    }
     this.#log.warn(`the last write to the journal was not finished: cut ${this.#cutBytes} bytes`, {
       file: number,
       at: end,
