@@ -1,6 +1,8 @@
 import test from 'ava'
 import fc from 'fast-check'
+import { ConfirmTimes } from '../../src/cli/perf/confirm-times.ts'
 import { ConfirmWindow } from '../../src/cli/perf/confirm-window.ts'
+import { Histogram } from '../../src/cli/perf/histogram.ts'
 
 test('single and cumulative confirms in any order settle each message once', (t) => {
   const step = fc.record({ publish: fc.nat(6), pick: fc.nat(), multiple: fc.boolean() })
@@ -39,4 +41,22 @@ test('confirms for what was never published settle nothing', (t) => {
   t.is(window.settle(9, true), 0)
   t.is(window.settle(0, true), 0)
   t.is(window.pending, 3)
+})
+
+test('each confirm is timed from the write of its own message, from the start of the measured time on', (t) => {
+  const histogram = new Histogram()
+  const times = new ConfirmTimes(10, histogram)
+  times.publish(2, 100)
+  t.is(times.settle(1, false, 101), 1)
+  t.is(histogram.count, 0, 'before the measured time')
+  times.measureFromMs = 200
+  times.publish(3, 200)
+  times.publish(1, 250)
+  t.is(times.settle(5, true, 260), 4)
+  t.is(histogram.count, 3, 'the second was sent before the measured time')
+  t.is(histogram.maxMs, 60)
+  t.is(times.settle(6, false, 290), 1)
+  t.is(histogram.meanMs, (3 * 60 + 40) / 4)
+  t.is(times.settle(6, false, 300), 0)
+  t.is(times.window.pending, 0)
 })

@@ -125,6 +125,20 @@ test('what one run keeps in a queue another one drains to its end', async (t) =>
   await broker.queue('kept').waitForEmpty()
 })
 
+test('one message at a time, each after the confirm of the one before, gives percentiles of confirms', async (t) => {
+  const broker = await startBroker(t)
+  const oneByOne = ['--no-consume', '--persistent', '--confirms', '1', '--count', '300', '--no-progress']
+  const { code, figures } = await measured(t, broker, oneByOne)
+  t.is(code, 0)
+  t.is(figures.confirmed, 300)
+  const ordered = ['P50', 'P90', 'P99', 'P999', 'Max'].map((name) => figures[`confirm${name}Ms`] as number)
+  t.true((ordered[0] as number) > 0)
+  t.deepEqual(
+    ordered,
+    ordered.toSorted((a, b) => a - b),
+  )
+})
+
 test('messages that the queue drops are missing, and the exit code says so', async (t) => {
   const broker = await startBroker(t)
   const dropping = ['--queue-args', 'x-max-length=1', '--manual-ack', '--prefetch', '1', '--lead', '0']

@@ -28,8 +28,10 @@ export async function drain(options: DrainOptions, context: Context): Promise<Re
     await withProgress(context, gauges, () =>
       run.untilSettled(() => (run.interrupted ? 0 : flow.missing), options.settleMs),
     )
-    const window = windowBetween(from, takeSample(flow, broker))
     consumer.ackRest()
+    // The answer to a synchronous method comes behind everything before it: what acks cost belongs to a drain.
+    await run.finish(countReady(client, options.queue))
+    const window = windowBetween(from, takeSample(flow, broker))
     return report(options, ready, flow.delivered, window, run.interrupted)
   } finally {
     await run.closeAll()

@@ -1,5 +1,5 @@
 import type { Client, Traffic } from '../client/client.ts'
-import { ConfirmWindow } from './confirm-window.ts'
+import { ConfirmTimes } from './confirm-times.ts'
 import type { Flow } from './flow.ts'
 import type { Histogram } from './histogram.ts'
 import { encodePublish, type MessageShape, type Route } from './message-block.ts'
@@ -13,33 +13,25 @@ export class LatencyProducer implements Traffic {
   readonly #flow: Flow
   readonly #message: Buffer
   readonly #bodyAt: number
-  readonly #window: ConfirmWindow
-  readonly #confirms: Histogram
-  readonly #sentAt: Float64Array
-  readonly #settled: (tag: number) => void
-  /** Only messages sent from this time on are measured, in ms of `performance.now()`. */
-  measureFromMs = Number.POSITIVE_INFINITY
-  #nowMs = 0
+  readonly #times: ConfirmTimes
 
   constructor(client: Client, flow: Flow, route: Route, shape: MessageShape, confirms: Histogram) {
     this.#client = client
     this.#flow = flow
-    this.#confirms = confirms
     this.#message = encodePublish(1, route, Buffer.alloc(shape.bodyBytes, 'x'), shape)
     this.#bodyAt = this.#message.indexOf('x'.repeat(SEND_TIME_BYTES), encodedHeadBytes(route, shape))
-    this.#window = new ConfirmWindow(flow.limits.confirms)
-    // As large as the window's own ring, whose room bounds what is in flight.
-    this.#sentAt = new Float64Array(this.#window.room + 1)
-    this.#settled = (tag) => {
-      const sentMs = this.#sentAt[tag & (this.#sentAt.length - 1)] as number
-      if (sentMs >= this.measureFromMs) this.#confirms.record(this.#nowMs - sentMs)
-    }
+    this.#times = new ConfirmTimes(flow.limits.confirms, confirms)
     client.traffic = this
     flow.add(this)
   }
 
+  /** Only messages sent from this time on are measured, in ms of `performance.now()`. */
+  set measureFromMs(ms: number) {
+    this.#times.measureFromMs = ms
+  }
+
   get unconfirmed(): number {
-    return this.#flow.limits.confirms === 0 ? 0 : this.#window.pending
+    return this.#flow.limits.confirms === 0 ? 0 : this.#times.window.pending
   }
 
   /** Publishes what is due, in one write. */
@@ -51,10 +43,7 @@ export class LatencyProducer implements Traffic {
     for (let i = 0; i < count; i++) {
       const nowMs = performance.now()
       bytes.writeDoubleBE(nowMs, i * length + this.#bodyAt)
-      if (this.#flow.limits.confirms > 0) {
-        this.#sentAt[this.#window.nextTag & (this.#sentAt.length - 1)] = nowMs
-        this.#window.publish(1)
-      }
+      if (this.#flow.limits.confirms > 0) this.#times.publish(1, nowMs)
     }
     this.#flow.published += count
     this.#client.write(bytes)
@@ -64,12 +53,11 @@ export class LatencyProducer implements Traffic {
     const { confirms } = this.#flow.limits
     // What has not been due for a second is never sent in one heap.
     if (confirms === 0) return this.#flow.limits.rate
-    return Math.min(confirms - this.#window.pending, this.#window.room)
+    return Math.min(confirms - this.#times.window.pending, this.#times.window.room)
   }
 
   settled(_channel: number, tag: number, multiple: boolean, positive: boolean): void {
-    this.#nowMs = performance.now()
-    const count = this.#window.settle(tag, multiple, this.#settled)
+    const count = this.#times.settle(tag, multiple, performance.now())
     if (positive) this.#flow.confirmed += count
     else this.#flow.refused += count
   }

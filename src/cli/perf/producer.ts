@@ -1,6 +1,7 @@
 import type { Client, Traffic } from '../client/client.ts'
-import { ConfirmWindow } from './confirm-window.ts'
+import { ConfirmTimes } from './confirm-times.ts'
 import type { Flow } from './flow.ts'
+import type { Histogram } from './histogram.ts'
 import type { MessageBlock } from './message-block.ts'
 
 /** Blocks written before other connections get their turn. */
@@ -11,7 +12,7 @@ export class Producer implements Traffic {
   readonly client: Client
   readonly #flow: Flow
   readonly #block: MessageBlock
-  readonly #window: ConfirmWindow
+  readonly #times: ConfirmTimes
   // A write for less than a tenth of what may be in flight would make many small writes of one large one.
   readonly #batchMin: number
   readonly #continue: () => void
@@ -19,13 +20,14 @@ export class Producer implements Traffic {
   #full = false
   #scheduled = false
 
-  constructor(client: Client, flow: Flow, block: MessageBlock) {
+  /** @param confirms gets how long each confirm took, from `measureFromMs` on. */
+  constructor(client: Client, flow: Flow, block: MessageBlock, confirms: Histogram) {
     this.client = client
     this.#flow = flow
     this.#block = block
-    const { lead, confirms, rate } = flow.limits
-    this.#window = new ConfirmWindow(confirms)
-    const bounds = [lead, confirms].filter((bound) => bound > 0)
+    const { lead, confirms: inFlight, rate } = flow.limits
+    this.#times = new ConfirmTimes(flow.limits.confirms, confirms)
+    const bounds = [lead, inFlight].filter((bound) => bound > 0)
     const tenth = Math.floor(Math.min(...bounds, Number.MAX_SAFE_INTEGER) / 10)
     this.#batchMin = rate > 0 ? 1 : Math.max(1, Math.min(block.perWriteMax, tenth))
     this.#continue = () => {
@@ -40,9 +42,14 @@ export class Producer implements Traffic {
     flow.add(this)
   }
 
+  /** Only messages sent from this time on are measured, in ms of `performance.now()`. */
+  set measureFromMs(ms: number) {
+    this.#times.measureFromMs = ms
+  }
+
   /** Messages without a confirm yet. */
   get unconfirmed(): number {
-    return this.#flow.limits.confirms === 0 ? 0 : this.#window.pending
+    return this.#flow.limits.confirms === 0 ? 0 : this.#times.window.pending
   }
 
   pump(): void {
@@ -62,19 +69,19 @@ export class Producer implements Traffic {
   #room(): number {
     const room = this.#flow.room()
     const { confirms } = this.#flow.limits
-    return confirms === 0 ? room : Math.min(room, confirms - this.#window.pending, this.#window.room)
+    return confirms === 0 ? room : Math.min(room, confirms - this.#times.window.pending, this.#times.window.room)
   }
 
   #publish(count: number): void {
     const bytes = this.#block.slice(this.#next, count)
     this.#next = this.#next + count < this.#block.count ? this.#next + count : 0
     this.#flow.published += count
-    if (this.#flow.limits.confirms > 0) this.#window.publish(count)
+    if (this.#flow.limits.confirms > 0) this.#times.publish(count, performance.now())
     this.#full = !this.client.write(bytes)
   }
 
   settled(_channel: number, tag: number, multiple: boolean, positive: boolean): void {
-    const count = this.#window.settle(tag, multiple)
+    const count = this.#times.settle(tag, multiple, performance.now())
     if (positive) this.#flow.confirmed += count
     else this.#flow.refused += count
   }

@@ -10,9 +10,10 @@ import type { Client } from '../client/client.ts'
 import { Consumer } from './consumer.ts'
 import { type Context, withProgress } from './context.ts'
 import { Flow } from './flow.ts'
+import { Histogram } from './histogram.ts'
 import { MessageBlock } from './message-block.ts'
 import { Producer } from './producer.ts'
-import { formatNumber, Report, reportUsage } from './report.ts'
+import { formatNumber, Report, reportPercentiles, reportUsage } from './report.ts'
 import { type Sample, takeSample, type Window, windowBetween } from './sample.ts'
 import { declareTopology, removeTopology, type Topology, type TopologyOptions } from './topology.ts'
 
@@ -65,7 +66,8 @@ async function measure(options: ThroughputOptions, context: Context, topology: T
     copies: consuming ? topology.copies : 0,
   })
   const consumers = await startConsumers(options, context, topology, flow)
-  const producers = await makeProducers(options, context, topology, flow)
+  const confirms = new Histogram()
+  const producers = await makeProducers(options, context, topology, flow, confirms)
   const load = new Load(context, flow, topology, producers, options)
   const gauges = [{ label: 'published', count: () => flow.published }]
   if (consuming) gauges.push({ label: 'delivered', count: () => flow.delivered })
@@ -82,7 +84,7 @@ async function measure(options: ThroughputOptions, context: Context, topology: T
       open: unconfirmed(producers),
     }
     for (const client of consumers) await run.close(client)
-    return report(options, windowBetween(from, to), losses)
+    return report(options, windowBetween(from, to), confirms, losses)
   } finally {
     clearInterval(pace)
     flow.stopped = true
@@ -118,13 +120,19 @@ export async function startConsuming(client: Client, queue: string, prefetch: nu
   await client.call(CHANNEL, frame, BASIC_CONSUME_OK)
 }
 
-async function makeProducers(options: ThroughputOptions, context: Context, topology: Topology, flow: Flow) {
+async function makeProducers(
+  options: ThroughputOptions,
+  context: Context,
+  topology: Topology,
+  flow: Flow,
+  confirms: Histogram,
+) {
   const producers: Producer[] = []
   for (let i = 0; i < options.producers; i++) {
     const client = await context.run.connectChannel(`producer ${i + 1}`)
     if (options.confirms > 0) await client.call(CHANNEL, encodeConfirmSelect(CHANNEL), CONFIRM_SELECT_OK)
     const shape = { bodyBytes: options.bodyBytes, persistent: options.persistent, frameMax: client.frameMax }
-    producers.push(new Producer(client, flow, new MessageBlock(CHANNEL, topology.routes, shape)))
+    producers.push(new Producer(client, flow, new MessageBlock(CHANNEL, topology.routes, shape), confirms))
   }
   return producers
 }
@@ -156,6 +164,7 @@ class Load {
   async run(options: ThroughputOptions): Promise<[Sample, Sample]> {
     await this.#warmUp(options)
     const from = this.#sample()
+    for (const producer of this.#producers) producer.measureFromMs = from.atMs
     if (options.count === undefined) {
       this.#flow.start()
       await this.#context.run.wait(options.durationMs)
@@ -204,7 +213,7 @@ function unconfirmed(producers: readonly Producer[]): number {
   return producers.reduce((sum, producer) => sum + producer.unconfirmed, 0)
 }
 
-function report(options: ThroughputOptions, window: Window, losses: Losses): Report {
+function report(options: ThroughputOptions, window: Window, confirms: Histogram, losses: Losses): Report {
   const consuming = options.consumers > 0
   const result = new Report()
   const rate = (name: string, count: number) => {
@@ -217,7 +226,10 @@ function report(options: ThroughputOptions, window: Window, losses: Losses): Rep
   result.line('measured', `${window.seconds.toFixed(2)} s, ${options.bodyBytes} bytes a message`)
   rate('published', window.published)
   if (consuming) rate('delivered', window.delivered)
-  if (options.confirms > 0) rate('confirmed', window.confirmed)
+  if (options.confirms > 0) {
+    rate('confirmed', window.confirmed)
+    reportPercentiles(result, 'confirm', 'confirm', confirms)
+  }
   reportUsage(result, window, consuming ? window.delivered : window.published)
   reportLosses(result, losses)
   return result
