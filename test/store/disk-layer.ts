@@ -171,7 +171,7 @@ export class DiskLayer implements FileLayer {
     const { path, file } = this.#file(descriptor)
     const fault = this.options.readFault?.(path, at, length)
     if (fault !== undefined) throw fault
-    return file.content.copy(buffer, from, at, at + length)
+    return at >= file.content.length ? 0 : file.content.copy(buffer, from, at, at + length)
   }
 
   #put(descriptor: number, buffer: Buffer, from: number, length: number, at: number): number {
