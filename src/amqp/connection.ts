@@ -119,7 +119,7 @@ export class Connection implements Flushable, AlarmListener, FrameReader {
   deaf = false
   readonly #transport: Transport
   readonly #handshake: Handshake
-  readonly #input = new Input(this)
+  readonly #input: Input
   /** Queues that had something for this connection while it could not take it. */
   readonly #waiting = new Set<Queue>()
   /** The method now handled, which a close names. */
@@ -149,6 +149,7 @@ export class Connection implements Flushable, AlarmListener, FrameReader {
     this.out = new Output(amqp.outputs, context.turn, this)
     this.heartbeat = new Heartbeat(this)
     this.#transport = transport
+    this.#input = new Input(this, amqp.spareTail)
     this.#gate = new ReadGate(transport)
     this.#handshake = new Handshake(this)
     amqp.connections.add(this)

@@ -7,9 +7,14 @@ const BODY_SIZE_MAX = 536_870_912
 
 const FIRST_CAPACITY = 4096
 
+/** The buffer is made as long as the body will be once this share of it has come. */
+const TRUSTED_SHARE = 8
+
 /**
  * A message put together frame by frame in a buffer of its own. The buffer grows with what has come, not with what the
- * header promises, and counts in the node's memory, so promises cost nothing and floods meet the memory alarm.
+ * header promises, and counts in the node's memory, so promises cost nothing and floods meet the memory alarm. Its last
+ * step is a large one: for a moment the old buffer is held beside the new, which the system only provides as it is
+ * written to.
  */
 export class ContentAssembly {
   /** The bits of basic.publish. */
@@ -58,7 +63,8 @@ export class ContentAssembly {
     if (this.#keep) {
       const at = this.#bodyAt + this.#bodyReceived
       if (at + to - from > this.#buffer.length) {
-        this.#resize(Math.min(this.#bodyAt + this.bodyLength, 2 * (at + to - from)), at)
+        const wanted = (this.#bodyReceived + to - from) * TRUSTED_SHARE
+        this.#resize(this.#bodyAt + (wanted >= this.bodyLength ? this.bodyLength : wanted / (TRUSTED_SHARE / 2)), at)
       }
       buffer.copy(this.#buffer, at, from, to)
     }

@@ -15,6 +15,12 @@ import type { Output } from './output.ts'
 /** Content up to this size is written in one piece; a larger one frame by frame. */
 const IN_ONE_PIECE = 32768
 
+/**
+ * A body of at least this size that nobody will change is sent from where it rests: a copy for each consumer would hold
+ * it in memory as many times. Below, a write more costs more than the copy.
+ */
+const SHARED_BODY_BYTES = 262144
+
 /** Writes a message's content header and body frames. @param frameMax the receiver's limit for a whole frame. */
 export function writeContent(out: Output, channel: number, message: Message, frameMax: number): void {
   const { buffer, bodyAt, bodyLength, propertiesLength } = message
@@ -31,6 +37,10 @@ export function writeContent(out: Output, channel: number, message: Message, fra
   writeHeader(head, 0, channel, message)
   out.append(head)
   const pieceMax = frameMax - FRAME_OVERHEAD_BYTES
+  if (message.owned && bodyLength >= SHARED_BODY_BYTES) {
+    shareBody(out, channel, message, pieceMax)
+    return
+  }
   for (let from = 0; from < bodyLength; from += pieceMax) {
     const piece = Math.min(pieceMax, bodyLength - from)
     const at = out.reserve(7)
@@ -39,6 +49,22 @@ export function writeContent(out: Output, channel: number, message: Message, fra
     const endAt = out.reserve(1)
     out.chunk[endAt] = FRAME_END
   }
+}
+
+/** The frames around the body's pieces lie in one buffer: the end of each with the beginning of the next. */
+function shareBody(out: Output, channel: number, { buffer, bodyAt, bodyLength }: Message, pieceMax: number): void {
+  const frames = Buffer.allocUnsafe(Math.ceil(bodyLength / pieceMax) * FRAME_OVERHEAD_BYTES)
+  let at = 0
+  for (let from = 0; from < bodyLength; from += pieceMax) {
+    const piece = Math.min(pieceMax, bodyLength - from)
+    const start = from === 0 ? 0 : at - 1
+    writeFrameHeader(frames, at, FrameType.BODY, channel, piece)
+    out.appendShared(frames.subarray(start, at + 7))
+    out.appendShared(buffer.subarray(bodyAt + from, bodyAt + from + piece))
+    frames[at + 7] = FRAME_END
+    at += FRAME_OVERHEAD_BYTES
+  }
+  out.appendShared(frames.subarray(at - 1))
 }
 
 /** True when the content fits one body frame and is small enough to be written together with its method. */

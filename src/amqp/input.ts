@@ -1,4 +1,4 @@
-import { InputTail } from './input-tail.ts'
+import { InputTail, type SpareTail } from './input-tail.ts'
 
 /** What makes sense of the bytes. */
 export interface FrameReader {
@@ -23,11 +23,12 @@ export interface FrameReader {
  */
 export class Input {
   readonly #reader: FrameReader
-  readonly #tail = new InputTail()
+  readonly #tail: InputTail
   #held: Buffer | undefined
 
-  constructor(reader: FrameReader) {
+  constructor(reader: FrameReader, spare: SpareTail) {
     this.#reader = reader
+    this.#tail = new InputTail(spare)
   }
 
   /** Takes bytes as they come; keeps no view of them. */
@@ -78,8 +79,7 @@ export class Input {
     if (bytes < 0) return -1
     const next = at + taken + tail.fill(chunk, at + taken, bytes)
     if (tail.length < bytes) return -1
-    const frame = tail.take()
-    this.#reader.readFrames(frame, 0, frame.length)
+    tail.handOver(this.#reader)
     return next
   }
 }

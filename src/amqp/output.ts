@@ -10,6 +10,9 @@ const POOLED_CHUNKS = 64
 
 const NO_CHUNK = Buffer.alloc(0)
 
+/** Stands for the length of bytes that are sent from where they rest. */
+const SHARED = -1
+
 /** Output chunks of one node: taken at a turn's first byte, given back when the kernel has taken them at once. */
 export class OutputPool {
   readonly #chunks: Buffer[] = []
@@ -30,7 +33,7 @@ export class Output {
   #length = 0
   /** Bytes in all chunks not yet written. */
   pendingBytes = 0
-  /** Chunks filled before the current one, and how far each is filled. */
+  /** Chunks filled before the current one, and how far each is filled; or bytes of others, with length SHARED. */
   #full: Buffer[] = []
   #fullLengths: number[] = []
   readonly #pool: OutputPool
@@ -67,11 +70,29 @@ export class Output {
     }
   }
 
+  /** Sends bytes from where they rest: they must never change, however long the peer takes to read them. */
+  appendShared(bytes: Buffer): void {
+    if (this.pendingBytes === 0) this.#turn.flush(this.#owner)
+    if (this.#length > 0) {
+      this.#full.push(this.chunk)
+      this.#fullLengths.push(this.#length)
+      this.chunk = NO_CHUNK
+      this.#length = 0
+    }
+    this.#full.push(bytes)
+    this.#fullLengths.push(SHARED)
+    this.pendingBytes += bytes.length
+  }
+
   /** Hands everything to the transport; what it has taken at once goes back to the pool. */
   flush(transport: Transport): void {
     if (this.pendingBytes === 0) return
     const full = this.#full
-    for (let i = 0; i < full.length; i++) this.#write(transport, full[i] as Buffer, this.#fullLengths[i] as number)
+    for (let i = 0; i < full.length; i++) {
+      const length = this.#fullLengths[i] as number
+      if (length === SHARED) transport.write(full[i] as Buffer, true)
+      else this.#write(transport, full[i] as Buffer, length)
+    }
     full.length = 0
     this.#fullLengths.length = 0
     const last = this.chunk
@@ -79,7 +100,7 @@ export class Output {
     this.chunk = NO_CHUNK
     this.#length = 0
     this.pendingBytes = 0
-    this.#write(transport, last, lastLength)
+    if (lastLength > 0) this.#write(transport, last, lastLength)
   }
 
   #write(transport: Transport, chunk: Buffer, length: number): void {

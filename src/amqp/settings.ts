@@ -2,6 +2,7 @@ import type { Mechanism, Users } from '../auth/index.ts'
 import { type Alarms, Message, type VirtualHosts } from '../broker/index.ts'
 import { createDecoders, type MethodDecoder, type Table } from '../codec/index.ts'
 import type { Connection } from './connection.ts'
+import { SpareTail } from './input-tail.ts'
 import { OutputPool } from './output.ts'
 
 /** What all AMQP connections of a node share. */
@@ -30,6 +31,7 @@ export class AmqpContext {
   readonly settings: ConnectionSettings
   readonly connections = new Set<Connection>()
   readonly outputs = new OutputPool()
+  readonly spareTail = new SpareTail()
   /** What a basic.get shows, until it has been written. */
   readonly got = new Message()
   /** One reused object a method: frames are decoded and handled one after another. */

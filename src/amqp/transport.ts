@@ -23,9 +23,10 @@ export interface Transport {
   readonly backlog: number
   /**
    * Sends one turn's bytes.
+   * @param shared others hold these bytes too, and nobody will ever write to them; default false.
    * @returns true when they have been taken at once and the buffer may be used again.
    */
-  write(bytes: Buffer): boolean
+  write(bytes: Buffer, shared?: boolean): boolean
   /** Stops and goes on with calling `receive`: how a publisher is held back. */
   pause(): void
   resume(): void

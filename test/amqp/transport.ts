@@ -13,7 +13,7 @@ export class RecordingTransport implements Transport {
   readonly #pieces: Buffer[] = []
   #held: Buffer[] = []
 
-  write(bytes: Buffer): boolean {
+  write(bytes: Buffer, shared = false): boolean {
     if (this.ended || this.destroyed) {
       this.lateWrites++
       return true
@@ -25,7 +25,7 @@ export class RecordingTransport implements Transport {
     }
     // Spoilt after being copied: whoever says true to a write may reuse the buffer, so the machine must not need it.
     this.#pieces.push(Buffer.from(bytes))
-    bytes.fill(0xdd)
+    if (!shared) bytes.fill(0xdd)
     return true
   }
 
@@ -51,6 +51,11 @@ export class RecordingTransport implements Transport {
     for (const bytes of this.#held) this.#pieces.push(Buffer.from(bytes))
     this.#held = []
     this.backlog = 0
+  }
+
+  /** The memory that holds what has piled up. */
+  get heldMemory(): Set<ArrayBufferLike> {
+    return new Set(this.#held.map(({ buffer }) => buffer))
   }
 
   /** What was written and not taken yet. */
