@@ -12,8 +12,9 @@ import { Command } from 'commander'
 import type { BenchBroker } from './brokers/broker.ts'
 import { LEVERET_PROGRAM, prepareLeveret } from './brokers/leveret.ts'
 import { prepareRabbitmq } from './brokers/rabbitmq.ts'
-import { type Figures, runScenario } from './load.ts'
-import { SCENARIOS, type Scenario, selectScenarios } from './scenarios.ts'
+import type { Figures } from './load.ts'
+import type { Scenario } from './scenarios/scenario.ts'
+import { DEFAULT_LIST, SCENARIOS, selectScenarios } from './scenarios.ts'
 import { formatFigure, markdownTables, type Runs } from './table.ts'
 
 interface Flags {
@@ -23,6 +24,7 @@ interface Flags {
   readonly warmup: string
   readonly rabbitmq?: string
   readonly leveret: string
+  readonly longOnRabbitmq?: boolean
 }
 
 const say = (line: string) => void process.stderr.write(`${line}\n`)
@@ -44,6 +46,7 @@ async function compare(flags: Flags): Promise<void> {
         const order = [...brokers.keys()]
         if (round % 2 === 1) order.reverse()
         for (const i of order) {
+          if (scenario.long && i > 0 && flags.longOnRabbitmq !== true) continue
           const result = await runOnce(scenario, brokers[i] as BenchBroker, times, `${round + 1} of ${rounds}`)
           if (result !== undefined) figures[i]?.push(result)
         }
@@ -74,7 +77,7 @@ async function runOnce(
 ): Promise<Figures | undefined> {
   const label = `${scenario.id} ${broker.name}, round ${round}:`
   try {
-    const figures = await runScenario(scenario, broker, times)
+    const figures = await scenario.run(broker, times)
     const shown = scenario.columns.map(({ key, title }) => {
       const value = figures[key]
       return `${title} ${typeof value === 'number' ? formatFigure(value) : '-'}`
@@ -95,11 +98,12 @@ function machine(): string {
 }
 
 const command = new Command('compare')
-  .option('--scenarios <list>', 'which, between commas', SCENARIOS.map(({ id }) => id).join(','))
+  .option('--scenarios <list>', `which, between commas, of ${SCENARIOS.map(({ id }) => id).join(' ')}`, DEFAULT_LIST)
   .option('--rounds <n>', 'runs of each on each broker', '3')
   .option('--seconds <n>', 'measured time of each run', '5')
   .option('--warmup <n>', 'seconds before that', '2')
   .option('--rabbitmq <path>', 'its rabbitmq-server script, or none for Leveret alone')
+  .option('--long-on-rabbitmq', 'run H10 and K10 on RabbitMQ too, which takes it half an hour a round')
   .option('--leveret <path>', 'leveret.js of another build', LEVERET_PROGRAM)
   .action(async (flags: Flags) => {
     try {

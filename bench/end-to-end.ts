@@ -9,7 +9,7 @@
 import { Command } from 'commander'
 import type { BenchBroker } from './brokers/broker.ts'
 import { prepareLeveret } from './brokers/leveret.ts'
-import { type Figures, runScenario } from './load.ts'
+import type { Figures } from './load.ts'
 import { selectScenarios } from './scenarios.ts'
 import { markdownTables, type Runs } from './table.ts'
 
@@ -30,7 +30,7 @@ async function measure(flags: Flags): Promise<Runs[]> {
       const runs = builds.map(([name]) => ({ scenario, broker: name, figures: [] as Figures[] }))
       for (let round = 0; round < Number(flags.rounds); round++) {
         for (const [i, [, broker]] of builds.entries()) {
-          runs[i]?.figures.push(await runScenario(scenario, broker, times))
+          runs[i]?.figures.push(await scenario.run(broker, times))
           // An idle process of the other build would not disturb, but its heap is compared as a fresh one's.
           await broker.stop()
         }

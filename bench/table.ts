@@ -1,5 +1,5 @@
 import type { Figures } from './load.ts'
-import type { Column, Scenario } from './scenarios.ts'
+import type { Column, Scenario } from './scenarios/scenario.ts'
 
 /** What the runs of one scenario on one broker gave. */
 export interface Runs {

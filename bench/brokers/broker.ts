@@ -7,21 +7,27 @@ export interface BenchBroker {
   /** With its version once it has run, such as `RabbitMQ 3.10.8`. */
   readonly name: string
   readonly port: number
+  /** Where everything lies that it leaves behind. */
+  readonly dataDirectory: string
+  /** Added to the environment of the next start. */
+  environment: Readonly<Record<string, string>>
   /** The process whose CPU counts. */
   readonly pid: number
   /** What it wrote last, when its process has ended by itself. */
   readonly endedWith: string | undefined
   /** Starts the process on what it left behind at the last stop, if anything; returns before it takes connections. */
   start(): Promise<void>
-  stop(): Promise<void>
+  /** @param signal SIGKILL for an end without a word; default SIGTERM. */
+  stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>
   /** Removes what the last run left behind. */
   clear(): void
 }
 
-const READY_TIMEOUT_MS = 60_000
+// A broker may read a long backlog first.
+const READY_TIMEOUT_MS = 300_000
 const ATTEMPT_MS = 5
 
-export function urlOf(broker: BenchBroker): string {
+export function urlOf(broker: Pick<BenchBroker, 'port'>): string {
   return `amqp://guest:guest@127.0.0.1:${broker.port}`
 }
 
@@ -29,7 +35,10 @@ export function urlOf(broker: BenchBroker): string {
  * Starts a broker and waits until a client is in.
  * @returns seconds from start to first connection, and the version the broker announces under `property`.
  */
-export async function startUntilReady(broker: BenchBroker, property = 'version') {
+export async function startUntilReady(
+  broker: Pick<BenchBroker, 'name' | 'port' | 'endedWith' | 'start'>,
+  property = 'version',
+) {
   const startMs = performance.now()
   await broker.start()
   const target = parseUri(urlOf(broker))

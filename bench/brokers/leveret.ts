@@ -19,14 +19,15 @@ export async function prepareLeveret(program: string = LEVERET_PROGRAM): Promise
 class Leveret implements BenchBroker {
   name = 'Leveret'
   readonly port: number
+  readonly dataDirectory: string
+  environment: Readonly<Record<string, string>> = {}
   readonly #program: string
-  readonly #dataDir: string
   #process: BenchProcess | undefined
 
-  constructor(program: string, port: number, dataDir: string) {
+  constructor(program: string, port: number, dataDirectory: string) {
     this.#program = program
     this.port = port
-    this.#dataDir = dataDir
+    this.dataDirectory = dataDirectory
   }
 
   get pid(): number {
@@ -39,16 +40,17 @@ class Leveret implements BenchBroker {
 
   async start(): Promise<void> {
     if (this.#process?.running) return
-    const args = ['start', '--bind', '127.0.0.1', '--port', String(this.port), '--data-dir', this.#dataDir]
-    this.#process = new BenchProcess(process.execPath, [this.#program, ...args], {})
+    const env = { ...process.env, ...this.environment }
+    const args = ['start', '--bind', '127.0.0.1', '--port', String(this.port), '--data-dir', this.dataDirectory]
+    this.#process = new BenchProcess(process.execPath, [this.#program, ...args], { env })
   }
 
-  async stop(): Promise<void> {
-    await this.#process?.stop()
+  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    await this.#process?.stop(signal)
     this.#process = undefined
   }
 
   clear(): void {
-    rmSync(this.#dataDir, { recursive: true, force: true })
+    rmSync(this.dataDirectory, { recursive: true, force: true })
   }
 }

@@ -7,7 +7,8 @@ import { join } from 'node:path'
 
 const PORT_FROM = 20_000
 const PORT_TO = 30_000
-const STOP_TIMEOUT_MS = 20_000
+// A broker may put a long backlog in order first.
+const STOP_TIMEOUT_MS = 60_000
 const ERROR_TEXT_MAX = 2000
 
 const cleanups = new Set<() => void>()

@@ -36,6 +36,7 @@ interface Ports {
 
 class Rabbitmq implements BenchBroker {
   name = 'RabbitMQ'
+  environment: Readonly<Record<string, string>> = {}
   readonly #program: string
   readonly #epmd: string
   readonly #ports: Ports
@@ -53,6 +54,10 @@ class Rabbitmq implements BenchBroker {
 
   get port(): number {
     return this.#ports.amqp
+  }
+
+  get dataDirectory(): string {
+    return join(this.#folder, 'data')
   }
 
   get pid(): number {
@@ -79,17 +84,17 @@ class Rabbitmq implements BenchBroker {
     const server: BenchProcess = new BenchProcess(
       '/bin/sh',
       ['-c', raiseLimit, this.#program],
-      { detached: true, env: this.#environment(), cwd: this.#folder },
+      { detached: true, env: { ...this.#environment(), ...this.environment }, cwd: this.#folder },
       () => killGroup(server.pid),
     )
     this.#server = server
     this.#beam = await findBeam(server)
   }
 
-  async stop(): Promise<void> {
+  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     const server = this.#server
     if (server?.running) {
-      process.kill(this.#beam, 'SIGTERM')
+      process.kill(this.#beam, signal)
       await server.exit()
       // What the node leaves running for a moment (its port programs) has no more to do.
       killGroup(server.pid)
@@ -100,7 +105,7 @@ class Rabbitmq implements BenchBroker {
   }
 
   clear(): void {
-    rmSync(join(this.#folder, 'data'), { recursive: true, force: true })
+    rmSync(this.dataDirectory, { recursive: true, force: true })
   }
 
   #environment(): NodeJS.ProcessEnv {
