@@ -51,6 +51,8 @@ export const REFUSED = -2
 export interface QueueOptions extends EntityOptions {
   /** The connection that alone may use it; undefined for everybody's queue. */
   readonly exclusiveOwner: object | undefined
+  /** The number it had before a restart. */
+  readonly uid?: number
 }
 
 /**
@@ -76,6 +78,8 @@ export class Queue implements Drainable, Settler {
   readonly arguments: Table
   readonly limits: QueueLimits
   readonly consumers: Consumers
+  /** Asked once for each message that `accept` takes. */
+  readonly deduplicator: Deduplicator | undefined
   readonly stats = new QueueStats()
   /** The bindings that lead here; maintained by the vhost. */
   readonly bindings = new Set<Binding>()
@@ -95,7 +99,6 @@ export class Queue implements Drainable, Settler {
   readonly #slabs: Slabs
   readonly #levels: Levels
   readonly #expiry: HeadExpiry
-  readonly #deduplicator: Deduplicator | undefined
   readonly #unusedTimer: UnusedTimer | undefined
   readonly #view = new Message()
   readonly #properties: PropertyView
@@ -124,7 +127,7 @@ export class Queue implements Drainable, Settler {
     const { clock, timers, memory, storage, propertyView } = host.context
     this.host = host
     this.name = name
-    this.uid = storage.uids.next()
+    this.uid = options.uid ?? storage.uids.next()
     this.type = type
     this.durable = options.durable
     this.stored = options.durable && options.exclusiveOwner === undefined
@@ -138,9 +141,9 @@ export class Queue implements Drainable, Settler {
     this.#slabs = new Slabs(memory)
     this.#levels = new Levels(this.#slabs, this.#quorum ? 2 : maxPriorityOf(args) + 1, this.#quorum)
     this.#expiry = new HeadExpiry(clock, timers, this.#levels, () => this.#expireHeads())
-    this.#deduplicator = Deduplicator.from(args)
+    this.deduplicator = Deduplicator.from(args)
     this.#bounded = this.limits.bounded
-    this.#guarded = this.#deduplicator !== undefined || (this.#bounded && this.limits.overflow !== 'drop-head')
+    this.#guarded = this.deduplicator !== undefined || (this.#bounded && this.limits.overflow !== 'drop-head')
     if (this.limits.expires !== NEVER) {
       this.#unusedTimer = new UnusedTimer(clock, timers, this.limits.expires, () => host.deleteQueue(this))
       this.#unusedTimer.start()
@@ -443,7 +446,7 @@ export class Queue implements Drainable, Settler {
       if (overflow === 'reject-publish-dlx') this.#deadLetter(message, 'maxlen')
       return REFUSED
     }
-    if (this.#deduplicator?.isDuplicate(message, this.host.context.clock.now)) {
+    if (this.deduplicator?.isDuplicate(message, this.host.context.clock.now)) {
       this.stats.duplicates++
       return NO_PLACE
     }
