@@ -1,4 +1,4 @@
-import type { Clock, Logger, Timers } from '../base/index.ts'
+import type { Clock, Logger, Timer, Timers } from '../base/index.ts'
 import type { Journal, JournalWaiter } from '../store/index.ts'
 import { type DiskOptions, DiskWatch } from './disk-watch.ts'
 import type { MemoryAccount } from './host.ts'
@@ -20,7 +20,7 @@ export interface AlarmOptions {
   readonly log: Logger
   /** The disk of the data directory; without one nobody asks. */
   readonly disk?: DiskOptions
-  /** Bytes on their way to the disk beside those of the journal; when they become fewer, a turn has to follow. */
+  /** Bytes on their way to the disk beside those of the journal. */
   readonly unwritten?: () => number
 }
 
@@ -29,6 +29,9 @@ type JournalFailure = 'full' | 'faulty'
 
 /** Bytes appended and not written above which publishers wait for the disk: what a disk of 100 MB/s takes in 0.7 s. */
 const FLOW_BYTES_MAX = 64 * 1024 * 1024
+
+/** While publishers wait for the disk, nobody may be there whose turn would look whether it has caught up. */
+const FLOW_LOOK_MS = 10
 
 /**
  * What holds publishers back: memory that fills, a disk that fills or refuses writes, and a disk that is behind. The
@@ -47,22 +50,27 @@ export class Alarms implements JournalWaiter {
   readonly #memory: MemoryAccount
   readonly #memoryLimit: number
   readonly #journal: Journal
+  readonly #clock: Clock
+  readonly #timers: Timers
   readonly #unwritten: () => number
   readonly #log: Logger
   readonly #disk: DiskWatch | undefined
   readonly #listeners = new Set<AlarmListener>()
   #memoryLow = false
+  #flowTimer: Timer | undefined
   #journalFailure: JournalFailure | undefined
 
   constructor(options: AlarmOptions) {
-    const { memory, memoryLimit, journal, log, disk, unwritten = () => 0 } = options
+    const { memory, memoryLimit, journal, clock, timers, log, disk, unwritten = () => 0 } = options
     this.#memory = memory
     this.#memoryLimit = memoryLimit
     this.#journal = journal
+    this.#clock = clock
+    this.#timers = timers
     this.#unwritten = unwritten
     this.#log = log
     if (disk !== undefined) {
-      this.#disk = new DiskWatch(disk, options.clock, options.timers, log, () => this.#changed())
+      this.#disk = new DiskWatch(disk, clock, timers, log, () => this.#changed())
       this.#disk.start()
     }
   }
@@ -112,6 +120,7 @@ export class Alarms implements JournalWaiter {
   close(): void {
     this.#disk?.stop()
     this.#journal.removeWaiter(this)
+    this.#timers.cancel(this.#flowTimer)
   }
 
   #memoryCrossed(used: number): void {
@@ -127,13 +136,25 @@ export class Alarms implements JournalWaiter {
 
   #flowCrossed(behind: number): void {
     this.flow = !this.flow
-    if (this.flow) this.#journal.addWaiter(this)
-    else this.#journal.removeWaiter(this)
+    if (this.flow) {
+      this.#journal.addWaiter(this)
+      this.#lookAgain()
+    } else {
+      this.#journal.removeWaiter(this)
+      this.#timers.cancel(this.#flowTimer)
+    }
     if (this.#log.debugEnabled) {
       const state = this.flow ? 'publishers wait for the disk' : 'publishers go on'
       this.#log.debug(`${state}: ${binarySize(behind)} are to be written`)
     }
     this.#changed()
+  }
+
+  #lookAgain(): void {
+    this.#flowTimer = this.#timers.schedule(this.#clock.now + FLOW_LOOK_MS, () => {
+      this.#lookAgain()
+      this.check()
+    })
   }
 
   #changed(): void {

@@ -179,6 +179,25 @@ test('a disk that is behind holds publishers back without a word, consumers go o
   publisher.expectNothing()
 })
 
+test('messages on their way out of memory hold publishers back too, until enough of them have gone', (t) => {
+  let unwritten = 0
+  const node = new TestNode({ unwritten: () => unwritten })
+  const publisher = openClient(node)
+  publisher.declareQueue(1, 'q')
+  unwritten = 65 * MIB
+  publishOne(publisher)
+  publishOne(publisher)
+  publisher.expectNothing()
+  t.true(publisher.transport.paused)
+  unwritten = 33 * MIB
+  node.advance(100)
+  t.true(publisher.transport.paused)
+  unwritten = 32 * MIB
+  node.advance(100)
+  t.false(publisher.transport.paused)
+  t.is(node.timers.size, 0)
+})
+
 test('an alarm and flow control at once: the client is told of the alarm, and reading goes on when both are over', (t) => {
   const journal = new LateJournal()
   const node = new TestNode({ journal })

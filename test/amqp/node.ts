@@ -24,6 +24,8 @@ export interface TestNodeOptions {
   readonly watermark?: number
   readonly journal?: Journal
   readonly disk?: DiskOptions
+  /** Bytes that wait for the disk beside those of the journal. */
+  readonly unwritten?: () => number
 }
 
 export const LOCAL_PEER: Peer = {
@@ -94,6 +96,7 @@ export class TestNode {
       timers: this.timers,
       log: this.log,
       ...(options.disk === undefined ? {} : { disk: options.disk }),
+      ...(options.unwritten === undefined ? {} : { unwritten: options.unwritten }),
     })
     this.virtualHosts = new VirtualHosts({
       clock: this.clock,
