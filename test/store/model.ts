@@ -1,5 +1,11 @@
 import type { FileJournalOptions, Position, RecoveryReport } from '../../src/store/index.ts'
-import { type FileJournal, type JournalRecord, openFileJournal, type Processes } from '../../src/store/index.ts'
+import {
+  type FileJournal,
+  type Journal,
+  type JournalRecord,
+  openFileJournal,
+  type Processes,
+} from '../../src/store/index.ts'
 import type { Random } from './random.ts'
 
 /** A record that is its bytes. */
@@ -26,7 +32,7 @@ export interface Entry {
 }
 
 /** Appends one random record and returns what should come back. */
-export function appendRandom(journal: FileJournal, random: Random, lengthMax = 100): Entry {
+export function appendRandom(journal: Journal, random: Random, lengthMax = 100): Entry {
   const content = random.bytes(random.chance(0.05) ? random.below(12 * lengthMax) : random.below(lengthMax))
   const type = random.below(256)
   return { position: journal.append(new Bytes(content), type), type, content }

@@ -2,7 +2,7 @@ import test from 'ava'
 import { playPowerCuts } from './power-cut.ts'
 import { baseSeed } from './random.ts'
 
-const SEEDS = Number(process.env.STORE_SEEDS ?? 1000)
+const SEEDS = Number(process.env.STORE_SEEDS ?? 400)
 
 for (const mode of ['always', 'interval', 'off'] as const) {
   test(`after power cuts everything that was safe is there, sync ${mode}`, async (t) => {
