@@ -1,7 +1,7 @@
 import { Message } from '../message.ts'
 import { Places } from './places.ts'
 import {
-  HEAD_BYTES,
+  headBytes,
   REFERENCE,
   recordBytes,
   recordLength,
@@ -58,7 +58,7 @@ export class Line {
    */
   append(message: Message, flags: number, expiry: number): number {
     const referenced = Slabs.isReferenced(message)
-    const length = referenced ? HEAD_BYTES : recordBytes(message)
+    const length = referenced ? headBytes(expiry) : recordBytes(message, expiry)
     let slab = this.#tail
     if (slab.memory.size - slab.end < length) slab = this.#makeRoom(length)
     const offset = slab.end
@@ -67,7 +67,7 @@ export class Line {
       this.#slabs.addReference(slab, offset, message)
     } else {
       writeHead(slab.memory.words, offset, length, flags, message, expiry)
-      writeContent(slab.memory.bytes, offset, message)
+      writeContent(slab.memory, offset, message)
     }
     slab.end = offset + length
     slab.live++

@@ -1,5 +1,6 @@
 import { copyBytes } from '../../codec/index.ts'
 import { MESSAGE_MARKS, type Message } from '../message.ts'
+import type { SlabMemory } from './slab-pool.ts'
 
 /*
  * One message at rest in a slab. The words of the head are 32 bits in the machine's own byte order, and every record
@@ -9,14 +10,14 @@ import { MESSAGE_MARKS, type Message } from '../message.ts'
  *      4  flags (bits 0-7) and delivery count (bits 8-31)
  *      8  length of the property flags word and list
  *     12  length of the body
- *     16  expiry in ms since the epoch, low word; both words 0: never
- *     20  expiry, high word
- *     24  exchange shortstr | routing-key shortstr | properties | body | 0-3 bytes of padding
+ *     16  only when flagged EXPIRES: expiry in ms since the epoch, its low word and then its high word
+ *     16 or 24  exchange shortstr | routing-key shortstr | properties | body | 0-3 bytes of padding
  *
  * A large message that owns its buffer is not copied: its record is the head alone, flagged REFERENCE, and the slab
  * keeps the message by the record's offset.
  */
-export const HEAD_BYTES = 24
+const HEAD_BYTES = 16
+const EXPIRY_BYTES = 8
 
 /** Handed out before and put back. */
 export const REDELIVERED = 0x01
@@ -26,44 +27,58 @@ export const REFERENCE = 0x04
 /** The journal knows this message and has to hear of its end. */
 export const JOURNALLED = 0x08
 // 0x10 and 0x20 are the message's own marks.
+/** The head has an expiry; never set by anyone but `writeHead`. */
+const EXPIRES = 0x40
+
+/** So many bits further right, EXPIRES is the bytes that an expiry takes. */
+const EXPIRES_SHIFT = 3
 
 const COUNT_SHIFT = 8
 const COUNT_MAX = 0xffffff
 const HIGH_WORD = 0x1_0000_0000
 
-/** Bytes of the record that holds a copy of the message. */
-export function recordBytes(message: Message): number {
-  return (HEAD_BYTES + message.addressLength + message.propertiesLength + message.bodyLength + 3) & ~3
+/** Bytes of the record that refers to a message. @param expiry ms since the epoch, 0 for never. */
+export function headBytes(expiry: number): number {
+  return expiry === 0 ? HEAD_BYTES : HEAD_BYTES + EXPIRY_BYTES
 }
 
-/** @param expiry ms since the epoch, 0 for never. */
+/** Bytes of the record that holds a copy of the message. @param expiry ms since the epoch, 0 for never. */
+export function recordBytes(message: Message, expiry: number): number {
+  return (headBytes(expiry) + message.addressLength + message.propertiesLength + message.bodyLength + 3) & ~3
+}
+
+/**
+ * Writes the head alone.
+ * @param state flags and delivery count
+ * @param expiry ms since the epoch, 0 for never.
+ */
 export function writeHead(
   words: Int32Array,
   at: number,
   length: number,
-  flags: number,
+  state: number,
   message: Message,
   expiry: number,
 ): void {
   const word = at >> 2
   words[word] = length
-  words[word + 1] = flags | message.marks
   words[word + 2] = message.propertiesLength
   words[word + 3] = message.bodyLength
   if (expiry === 0) {
-    words[word + 4] = 0
-    words[word + 5] = 0
-  } else {
-    words[word + 4] = (expiry % HIGH_WORD) | 0
-    words[word + 5] = Math.floor(expiry / HIGH_WORD)
+    words[word + 1] = (state & ~EXPIRES) | message.marks
+    return
   }
+  words[word + 1] = state | EXPIRES | message.marks
+  words[word + 4] = (expiry % HIGH_WORD) | 0
+  words[word + 5] = Math.floor(expiry / HIGH_WORD)
 }
 
-/** Copies address, properties and body behind a head; in one piece where they already lie in one. */
-export function writeContent(bytes: Buffer, at: number, message: Message): void {
+/** Copies address, properties and body behind a head that is written; in one piece where they already lie in one. */
+export function writeContent(memory: SlabMemory, at: number, message: Message): void {
+  const { bytes } = memory
   const { buffer, exchangeAt, propertiesAt, propertiesLength, bodyAt, bodyLength } = message
   const addressEnd = exchangeAt + message.addressLength
-  let to = at + HEAD_BYTES
+  let to = contentAt(memory.words, at)
   if (addressEnd === propertiesAt && propertiesAt + propertiesLength === bodyAt) {
     copyBytes(buffer, exchangeAt, bodyAt + bodyLength, bytes, to)
     return
@@ -77,7 +92,7 @@ export function writeContent(bytes: Buffer, at: number, message: Message): void 
 /** Points the view at a record's message. Not for a REFERENCE. */
 export function showRecord(bytes: Buffer, words: Int32Array, at: number, view: Message): void {
   const word = at >> 2
-  const exchangeAt = at + HEAD_BYTES
+  const exchangeAt = contentAt(words, at)
   const routingKeyAt = exchangeAt + 1 + (bytes[exchangeAt] as number)
   const propertiesAt = routingKeyAt + 1 + (bytes[routingKeyAt] as number)
   const propertiesLength = words[word + 2] as number
@@ -122,5 +137,11 @@ export function recordBodyBytes(words: Int32Array, at: number): number {
 /** ms since the epoch, 0 for never. */
 export function recordExpiry(words: Int32Array, at: number): number {
   const word = at >> 2
+  if (((words[word + 1] as number) & EXPIRES) === 0) return 0
   return ((words[word + 4] as number) >>> 0) + (words[word + 5] as number) * HIGH_WORD
+}
+
+/** Where the exchange name is. */
+function contentAt(words: Int32Array, at: number): number {
+  return at + HEAD_BYTES + (((words[(at >> 2) + 1] as number) & EXPIRES) >> EXPIRES_SHIFT)
 }

@@ -3,10 +3,10 @@ import { Message } from '../message.ts'
 import type { Line } from './line.ts'
 import { SETTLED } from './record.ts'
 import { Slab } from './slab.ts'
-import { NO_MEMORY, SlabMemory, slabSize } from './slab-pool.ts'
+import { NO_MEMORY, SLAB_BYTES_MAX, SlabMemory, slabSize } from './slab-pool.ts'
 
-/** A place is the slab's number times this, plus the record's offset. */
-export const PLACE_SPAN = 2 ** 23
+/** A place is the slab's number times this, plus the record's offset: a slab with a record larger than this has no other. */
+export const PLACE_SPAN = SLAB_BYTES_MAX
 
 /**
  * A slab that is read to its end is sparse when it has at least this size and less than a quarter of it is alive. Most
@@ -18,7 +18,7 @@ export const PLACE_SPAN = 2 ** 23
 const SPARSE_BYTES_MIN = 4096
 const SPARSE_SLABS_MAX = 2
 
-const RENUMBER_FROM = 128
+const RENUMBER_FROM = 1024
 
 /** Bodies larger than this are kept by reference where their buffer is their own. */
 const COPY_BODY_BYTES_MAX = 4096

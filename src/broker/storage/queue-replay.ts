@@ -33,7 +33,7 @@ export class QueueReplay {
     if (slab === undefined || slab.number !== slabNumber) {
       slab = this.#slabs.get(slabNumber)
       if (slab === undefined) {
-        slab = new SlabReplay(slabNumber, recordBytes(message))
+        slab = new SlabReplay(slabNumber, recordBytes(message, expiry))
         this.#slabs.set(slabNumber, slab)
         if (slabNumber > this.#lastSlabNumber) this.#lastSlabNumber = slabNumber
       }

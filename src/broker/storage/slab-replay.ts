@@ -39,12 +39,10 @@ export class SlabReplay {
 
   /** A message was written at this offset; one that was there before is gone. @param state flags and delivery count. */
   add(offset: number, state: number, expiry: number, message: Message): void {
-    const length = recordBytes(message)
+    const length = recordBytes(message, expiry)
     const at = this.#makeRoom(length)
-    const { words, bytes } = this.#memory
-    writeHead(words, at, length, 0, message, expiry)
-    setRecordState(words, at, state | message.marks)
-    writeContent(bytes, at, message)
+    writeHead(this.#memory.words, at, length, state, message, expiry)
+    writeContent(this.#memory, at, message)
     this.#used = at + length
     this.#slabEnd = Math.max(this.#slabEnd, offset + length)
     this.live++
