@@ -1,6 +1,7 @@
 import test from 'ava'
 import {
   CONFIRM_SELECT_OK,
+  encodeBasicAck,
   encodeBasicConsume,
   encodeConfirmSelect,
   encodeQueueDelete,
@@ -143,13 +144,25 @@ test('a publish into several queues waits for the one that is durable', (t) => {
 test('what was consumed and acknowledged before the journal has it is confirmed all the same', (t) => {
   const journal = new LateJournal()
   const { client, node } = confirming({ journal })
-  client.send(encodeBasicConsume(1, { queue: 'q', noAck: true, noWait: true }))
+  client.send(encodeBasicConsume(1, { queue: 'q', noWait: true }))
   client.send(publish(1, { routingKey: 'q', ...persistent }))
   client.expectDelivery()
+  client.send(encodeBasicAck(1, { deliveryTag: 1 }))
   client.expectNothing()
   journal.complete()
   node.settle()
   t.deepEqual(confirms(client, 1), ['ack 1'])
+})
+
+test('a persistent message that a no-ack consumer has at once is not journalled, and confirmed at once', (t) => {
+  const journal = new LateJournal()
+  const { client } = confirming({ journal })
+  client.send(encodeBasicConsume(1, { queue: 'q', noAck: true, noWait: true }))
+  const { appended } = journal
+  client.send(publish(1, { routingKey: 'q', ...persistent }))
+  client.expectDelivery()
+  t.deepEqual(confirms(client, 1), ['ack 1'])
+  t.is(journal.appended, appended)
 })
 
 test('a queue deleted while its confirms wait does not make them nacks', (t) => {
