@@ -164,16 +164,19 @@ export class Collector {
       return
     }
     this.#seal()
-    if (BATCH_HEAD_BYTES + bytes > this.#open.length) {
+    const bytesMin = BATCH_HEAD_BYTES + bytes
+    if (bytesMin > this.#open.length) {
       this.#keep(this.#open)
-      this.#open = Buffer.allocUnsafeSlow(BATCH_HEAD_BYTES + bytes)
+      // The rest of a group is mostly small: with room for it a large record is not copied once more.
+      this.#open = Buffer.allocUnsafeSlow(this.#grouping ? bytesMin + this.#batchBytes : bytesMin)
     }
   }
 
   /** A group stays in one batch. */
   #grow(bytesMin: number): void {
     if (bytesMin > GROUP_BYTES_MAX) throw new RangeError(`a group of records is larger than ${GROUP_BYTES_MAX} bytes`)
-    const larger = Buffer.allocUnsafeSlow(Math.min(Math.max(bytesMin, 2 * this.#open.length), GROUP_BYTES_MAX))
+    const wanted = Math.max(bytesMin + this.#batchBytes, 2 * this.#open.length)
+    const larger = Buffer.allocUnsafeSlow(Math.min(wanted, GROUP_BYTES_MAX))
     this.#open.copy(larger, 0, 0, this.#used)
     this.#keep(this.#open)
     this.#open = larger

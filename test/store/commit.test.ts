@@ -214,6 +214,57 @@ test('a record of any size comes back', async (t) => {
   await again.journal.close()
 })
 
+test('a large record in a group is written where it leaves from, and not copied for the small ones around it', async (t) => {
+  const layer = new CountingLayer()
+  const journal = await layer.openJournal({ batchBytes: 1000 })
+  const targets: Buffer[] = []
+  const noting = (length: number) => ({ byteLength: () => length, write: (target: Buffer) => targets.push(target) })
+  for (const sizes of [
+    [100, 50_000, 100, 100],
+    [50_000, 100, 100],
+  ]) {
+    targets.length = 0
+    journal.beginGroup()
+    for (const size of sizes) journal.append(noting(size))
+    journal.endGroup()
+    const last = targets.at(-1)
+    t.deepEqual(
+      targets.map((target) => target === last),
+      sizes.map((_, index) => index >= sizes.indexOf(50_000)),
+    )
+    t.true(journal.pendingBytes >= 50_000 && journal.pendingBytes < 51_000, `${journal.pendingBytes}`)
+    await journal.flush()
+    t.is(journal.pendingBytes, 0)
+  }
+  await journal.close()
+})
+
+test('what is pending counts until it has completed, on its way as well as collected', async (t) => {
+  const layer = new CountingLayer()
+  const journal = await layer.openJournal({ batchBytes: 10_000 })
+  const answers: (() => void)[] = []
+  layer.onSync = (answer) => answers.push(answer)
+  const between = (from: number, to: number): void => {
+    t.true(journal.pendingBytes >= from && journal.pendingBytes <= to, `${journal.pendingBytes}, not ${from} to ${to}`)
+  }
+  journal.append(record(1000))
+  between(1000, 1100)
+  journal.commit()
+  await until('it is being synced', () => answers.length === 1)
+  between(1000, 1100)
+  // Two that are full and one that collects, behind the one on its way.
+  for (let count = 0; count < 22; count++) journal.append(record(1000))
+  between(23_000, 23_400)
+  answers[0]?.()
+  await until('the second is being synced', () => answers.length === 2)
+  between(22_000, 22_300)
+  layer.onSync = undefined
+  answers[1]?.()
+  await journal.flush()
+  t.is(journal.pendingBytes, 0)
+  await journal.close()
+})
+
 test('a record that says it is larger than 512 MiB is refused, and the next is taken', async (t) => {
   const journal = await new CountingLayer().openJournal()
   const huge = { byteLength: () => 512 * 1024 * 1024 + 1, write: () => t.fail('written') }
