@@ -1,12 +1,14 @@
-// Rates of the journal alone, on a real directory. Run after a build: node dist/bench/journal.js [directory]
+// Rates of the journal and of segment files alone, on a real directory. Run after a build: node dist/bench/journal.js [directory]
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type FileJournal, type JournalRecord, openFileJournal } from '../src/store/index.ts'
+import { type FileJournal, type JournalRecord, openFileJournal, openSegments, type SegmentRef } from '../src/store/index.ts'
 
 const ROUND_MS = 1500
 const LONE_COMMITS_MAX = 10_000
 const IN_FLIGHT = 1000
+const SEGMENTS = 64
+const SEGMENT_BYTES = 1024 * 1024
 const DISK_BYTES_MAX = 256 * 1024 * 1024
 
 class Filled implements JournalRecord {
@@ -156,6 +158,36 @@ async function recovery(): Promise<void> {
   await journal.close()
 }
 
+/** Files as large as a slab of a long queue: written one after the other, synced together, read back. */
+async function segments(): Promise<void> {
+  const path = join(directory, 'data')
+  const journal = await openFileJournal({ directory: path })
+  await journal.recover()
+  const files = await openSegments({ directory: path })
+  const payload = Buffer.alloc(SEGMENT_BYTES, 'x')
+  const step = async (name: string, run: () => Promise<unknown>): Promise<void> => {
+    const cpu = cpuSeconds()
+    const start = performance.now()
+    await run()
+    const mebibytes = (SEGMENTS * SEGMENT_BYTES) / 1024 / 1024
+    line(
+      `${SEGMENTS} segments of ${SEGMENT_BYTES / 1024} KiB, ${name}`,
+      `${Math.round((mebibytes / (performance.now() - start)) * 1000)} MiB/s`,
+      `${(((cpuSeconds() - cpu) / mebibytes) * 1024).toFixed(2)} CPU s per GiB`,
+    )
+  }
+  const refs: SegmentRef[] = []
+  await step('written', async () => {
+    for (let count = 0; count < SEGMENTS; count++) refs.push(await files.write(payload))
+  })
+  await step('synced', () => files.sync(refs))
+  await step('read', async () => {
+    for (const ref of refs) await files.read(ref, payload)
+  })
+  await files.close()
+  await journal.close()
+}
+
 const fresh = (): void => rmSync(join(directory, 'data'), { recursive: true, force: true })
 try {
   await withJournal(loneCommits)
@@ -165,6 +197,8 @@ try {
   }
   fresh()
   await recovery()
+  fresh()
+  await segments()
 } finally {
   rmSync(directory, { recursive: true, force: true })
 }
