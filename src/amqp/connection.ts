@@ -1,6 +1,6 @@
 import type { Permissions, User } from '../auth/index.ts'
 import type { Clock, Flushable, Timer, Timers, Turn } from '../base/index.ts'
-import { type AlarmListener, AmqpError, notAllowed, type Queue, type VirtualHost } from '../broker/index.ts'
+import { AmqpError, notAllowed, type Queue, type VirtualHost } from '../broker/index.ts'
 import {
   BASIC_PUBLISH,
   badFrameEnd,
@@ -18,10 +18,8 @@ import {
   describeFrame,
   encodeChannelCloseOk,
   encodeChannelOpenOk,
-  encodeConnectionBlocked,
   encodeConnectionClose,
   encodeConnectionCloseOk,
-  encodeConnectionUnblocked,
   encodeConnectionUpdateSecretOk,
   FRAME_END,
   FrameType,
@@ -44,6 +42,7 @@ import { Handshake } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { type FrameReader, Input } from './input.ts'
 import { Output } from './output.ts'
+import { PublisherGate } from './publisher-gate.ts'
 import { ReadGate, ReadStop } from './read-gate.ts'
 import type { AmqpContext } from './settings.ts'
 import { type Peer, peerName, type Transport } from './transport.ts'
@@ -90,7 +89,7 @@ const CLOSE_TIMEOUT_MS = 30_000
  * One AMQP connection as a machine without a socket: `receive` takes bytes in any split, what it answers gathers in
  * `out` and leaves through the transport once a turn.
  */
-export class Connection implements Flushable, AlarmListener, FrameReader {
+export class Connection implements Flushable, FrameReader {
   readonly amqp: AmqpContext
   readonly peer: Peer
   readonly name: string
@@ -115,6 +114,7 @@ export class Connection implements Flushable, AlarmListener, FrameReader {
   permissions: Permissions | undefined
   readonly channels = new Map<number, Channel>()
   readonly heartbeat: Heartbeat
+  readonly publishers: PublisherGate
   /** What is read no longer means anything: the stream is broken, or the socket is on its way out. */
   deaf = false
   readonly #transport: Transport
@@ -151,6 +151,7 @@ export class Connection implements Flushable, AlarmListener, FrameReader {
     this.#transport = transport
     this.#input = new Input(this, amqp.spareTail)
     this.#gate = new ReadGate(transport)
+    this.publishers = new PublisherGate(this, this.#gate)
     this.#handshake = new Handshake(this)
     amqp.connections.add(this)
   }
@@ -245,32 +246,10 @@ export class Connection implements Flushable, AlarmListener, FrameReader {
     this.#waiting.add(queue)
   }
 
-  /** A publish has come while publishers are held back: nothing more is read from this connection until that is over. */
-  holdBackPublisher(): void {
-    const { flow, reason } = this.amqp.settings.alarms
-    if (flow) this.#gate.stop(ReadStop.FLOW)
-    // Told once, with the alarms there are by then, however many join or leave before the last is over.
-    if (reason !== undefined && !this.#gate.isStopped(ReadStop.ALARM)) {
-      this.#gate.stop(ReadStop.ALARM)
-      if (this.capabilities.connectionBlocked) this.out.append(encodeConnectionBlocked(0, { reason }))
-    }
-    this.heartbeat.suspended = true
-  }
-
-  alarmsChanged(): void {
-    const { flow, reason } = this.amqp.settings.alarms
-    if (!flow) this.#gate.go(ReadStop.FLOW)
-    if (reason === undefined && this.#gate.isStopped(ReadStop.ALARM)) {
-      if (this.capabilities.connectionBlocked) this.out.append(encodeConnectionUnblocked(0, {}))
-      this.#gate.go(ReadStop.ALARM)
-    }
-    this.heartbeat.suspended = this.#gate.isStopped(ReadStop.ALARM) || this.#gate.isStopped(ReadStop.FLOW)
-  }
-
   /** The handshake is done. */
   opened(): void {
     this.state = 'running'
-    this.amqp.settings.alarms.addListener(this)
+    this.publishers.open()
     this.heartbeat.start(this.heartbeatSeconds)
     if (this.log.debugEnabled) this.log.debug(`connection ${this.name} opened`, { user: this.user?.name ?? '' })
   }
@@ -564,10 +543,7 @@ export class Connection implements Flushable, AlarmListener, FrameReader {
     this.#handshake.stop()
     this.heartbeat.stop()
     this.#waiting.clear()
-    this.amqp.settings.alarms.removeListener(this)
-    // What the client still has to say (a close-ok) must be heard.
-    this.#gate.go(ReadStop.ALARM)
-    this.#gate.go(ReadStop.FLOW)
+    this.publishers.close()
     // First every consumer goes, then the messages come back: none of them is delivered to a channel about to end.
     for (const channel of this.channels.values()) channel.removeConsumers()
     for (const channel of this.channels.values()) channel.release()

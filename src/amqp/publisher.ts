@@ -185,7 +185,7 @@ export class Publisher {
     const channel = this.#channel
     const { connection, vhost } = channel
     if (bits & IMMEDIATE) throw notImplemented('immediate=true')
-    if (connection.amqp.settings.alarms.raised) connection.holdBackPublisher()
+    if (connection.amqp.settings.alarms.raised) connection.publishers.holdBack()
     const route = this.#findRoute(message)
     const flags = message.propertyFlags
     const { propertiesLength } = message
