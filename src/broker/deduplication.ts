@@ -42,11 +42,17 @@ export function validateDeduplication(kind: 'queue' | 'exchange', name: string, 
  * Source: LavinMQ's arguments on exchanges and queues.
  */
 export class Deduplicator {
+  /** What the message asked about last is now remembered by; undefined when it was a duplicate, or has no key. */
+  freshKey: string | undefined
+  /** When that key is forgotten, in ms; infinite for never. */
+  freshExpiry = NEVER
   readonly #header: string
   readonly #sizeMax: number
   readonly #ttlMs: number
   /** Keys, oldest first, with the time (ms) at which each is forgotten. */
   readonly #expiries = new Map<string, number>()
+  /** Those that a restart does not make forget. */
+  readonly #stored = new Set<string>()
   readonly #view = new PropertyView()
 
   private constructor(header: string, sizeMax: number, ttlMs: number) {
@@ -76,6 +82,7 @@ export class Deduplicator {
    * @param now ms since the epoch
    */
   isDuplicate(message: Message, now: number): boolean {
+    this.freshKey = undefined
     if ((message.propertyFlags & PropertyFlag.HEADERS) === 0) return false
     const headers = message.properties(this.#view).headers
     const value = headers?.get(this.#header)
@@ -84,19 +91,47 @@ export class Deduplicator {
     const expiry = this.#expiries.get(key)
     if (expiry !== undefined) {
       if (expiry > now) return true
-      this.#expiries.delete(key)
+      this.#forget(key)
     }
-    if (this.#expiries.size >= this.#sizeMax) this.#forgetOldest()
     const ttlMs = integerOf(headers.get('x-cache-ttl')) ?? this.#ttlMs
-    this.#expiries.set(key, now + ttlMs)
+    this.#add(key, now + ttlMs)
+    this.freshKey = key
+    this.freshExpiry = now + ttlMs
     return false
+  }
+
+  /** The journal has been told of a key that is remembered. */
+  noteStored(key: string): void {
+    if (this.#expiries.has(key)) this.#stored.add(key)
+  }
+
+  /** Remembers a key from before a restart, as the youngest. @param expiry in ms, infinite for never. */
+  restore(key: string, expiry: number): void {
+    this.#forget(key)
+    this.#add(key, expiry)
+    this.#stored.add(key)
+  }
+
+  /** The keys that the journal was told of and that count at this time, oldest first, with the expiry of each. */
+  *storedKeys(now: number): Iterable<readonly [key: string, expiry: number]> {
+    for (const entry of this.#expiries) if (entry[1] > now && this.#stored.has(entry[0])) yield entry
+  }
+
+  #add(key: string, expiry: number): void {
+    if (this.#expiries.size >= this.#sizeMax) this.#forgetOldest()
+    this.#expiries.set(key, expiry)
   }
 
   #forgetOldest(): void {
     for (const key of this.#expiries.keys()) {
-      this.#expiries.delete(key)
+      this.#forget(key)
       return
     }
+  }
+
+  #forget(key: string): void {
+    this.#expiries.delete(key)
+    this.#stored.delete(key)
   }
 }
 

@@ -1,5 +1,6 @@
 export { type AlarmListener, type AlarmOptions, Alarms } from './alarms.ts'
 export type { Consumer } from './consumer.ts'
+export type { ExchangeDeclaration, QueueDeclaration } from './declaration.ts'
 export type { DiskOptions } from './disk-watch.ts'
 export * from './errors.ts'
 export {
@@ -20,16 +21,11 @@ export {
   MemoryAccount,
 } from './host.ts'
 export { Message } from './message.ts'
+export type { PublishResult, ResolvedPublish } from './publish-result.ts'
 export { Queue, readExpiration } from './queue/index.ts'
 export { REPLY_TO, type ReplyConsumer, ReplyConsumers } from './reply-to.ts'
 export { Route } from './route.ts'
 export { withProperties } from './routing.ts'
-export { Storage } from './storage/index.ts'
-export {
-  type ExchangeDeclaration,
-  type PublishResult,
-  type QueueDeclaration,
-  type ResolvedPublish,
-  VirtualHost,
-} from './virtual-host.ts'
+export { type DefinitionLog, RecordType, Storage } from './storage/index.ts'
+export { VirtualHost } from './virtual-host.ts'
 export { VirtualHosts } from './virtual-hosts.ts'

@@ -6,8 +6,10 @@ import {
   replaceProperties,
   typeName,
 } from '../codec/index.ts'
+import type { Position } from '../store/index.ts'
 import { preconditionFailed } from './errors.ts'
 import type { Binding, Exchange, RouteTargets } from './exchange/index.ts'
+import type { FreshKey } from './fresh-key.ts'
 import { Message } from './message.ts'
 import { Queue } from './queue/index.ts'
 
@@ -25,6 +27,10 @@ export class RoutingTargets implements RouteTargets {
   cacheable = true
   /** An exchange has kept the message back, to route it later. */
   held = false
+  /** What a confirm has to wait for because an exchange kept the message back, or dropped it; 0 for nothing. */
+  position: Position = 0
+  /** Deduplication keys that exchanges on the way have come to know. */
+  readonly keys: FreshKey[] = []
   /** Only asking where the message would go: an exchange that might keep it back only says so, by `held`. */
   resolving = false
 
@@ -41,6 +47,8 @@ export class RoutingTargets implements RouteTargets {
     this.visited.clear()
     this.cacheable = true
     this.held = false
+    this.position = 0
+    this.keys.length = 0
     this.resolving = false
   }
 }

@@ -2,18 +2,26 @@ import { randomBytes } from 'node:crypto'
 import { PropertyFlag, type PropertyView, Table } from '../codec/index.ts'
 import type { Position } from '../store/index.ts'
 import { deadLetterMessage, isDeathCycle, routingKeysOf } from './dead-letter.ts'
+import type { ExchangeDeclaration, QueueDeclaration } from './declaration.ts'
 import { accessRefused, entity, notFound, preconditionFailed, resourceLocked } from './errors.ts'
 import {
   type Binding,
+  BUILT_IN_EXCHANGES,
   checkExchangeEquivalence,
+  type DelayedMessages,
   Exchange,
   type ExchangeType,
   findExchangeType,
+  isBuiltIn,
 } from './exchange/index.ts'
+import { appendKeys, type FreshKey, freshKeyOfExchange, freshKeyOfQueue } from './fresh-key.ts'
 import type { BrokerContext, DeathReason, EntityHost } from './host.ts'
+import { type Letter, Letters } from './letters.ts'
 import { type Message, MessageMark } from './message.ts'
+import { PublishResult, type ResolvedPublish } from './publish-result.ts'
 import {
   checkQueueEquivalence,
+  NO_PLACE,
   PLACE_SPAN,
   PublishOutcome,
   Queue,
@@ -23,63 +31,7 @@ import {
 import { ReplyConsumers } from './reply-to.ts'
 import { Route, RouteCache, readAddress } from './route.ts'
 import { RoutingTargets, senderSelection } from './routing.ts'
-import { MessageRecord, RecordType } from './storage/index.ts'
-
-/** Exchanges that every vhost has from the start. Source: RabbitMQ. */
-const BUILT_IN: readonly (readonly [name: string, type: string, internal: boolean])[] = [
-  ['', 'direct', false],
-  ['amq.direct', 'direct', false],
-  ['amq.fanout', 'fanout', false],
-  ['amq.topic', 'topic', false],
-  ['amq.headers', 'headers', false],
-  ['amq.match', 'headers', false],
-  ['amq.rabbitmq.trace', 'topic', true],
-]
-
-export interface ExchangeDeclaration {
-  readonly name: string
-  readonly type: string
-  readonly durable: boolean
-  readonly autoDelete: boolean
-  readonly internal: boolean
-  readonly arguments: Table
-}
-
-export interface QueueDeclaration {
-  readonly name: string
-  /** The server has made the name, so it may begin with `amq.`. */
-  readonly serverNamed: boolean
-  readonly durable: boolean
-  readonly exclusive: boolean
-  readonly autoDelete: boolean
-  readonly arguments: Table
-}
-
-/** What became of one publish. Reused by the vhost: read it before the next publish. */
-export class PublishResult {
-  /** At least one queue (or a direct reply's requester, or a delaying exchange) has taken charge of it. */
-  routed = false
-  /** A queue refused it: a confirm becomes a nack. */
-  rejected = false
-  /** The message as it was stored where that differs from what was published: without BCC. */
-  stored: Message | undefined = undefined
-  /** What a confirm waits for; 0 when nothing was journalled. */
-  position: Position = 0
-}
-
-/** A publish whose queues are fixed and that has not taken effect. */
-export interface ResolvedPublish {
-  readonly route: Route
-  /** As it is to be stored: without BCC. */
-  readonly message: Message
-}
-
-interface DeadLetter {
-  readonly exchange: Exchange
-  readonly message: Message
-  readonly keys: readonly string[]
-  readonly reason: DeathReason
-}
+import { type DefinitionLog, MessageRecord, RecordType } from './storage/index.ts'
 
 /** A name space of exchanges, queues and bindings, and the way of a message through it. */
 export class VirtualHost implements EntityHost {
@@ -98,16 +50,18 @@ export class VirtualHost implements EntityHost {
   readonly #view: PropertyView
   readonly #result = new PublishResult()
   readonly #record = new MessageRecord()
-  readonly #letters: DeadLetter[] = []
-  #deliveringLetters = false
+  readonly #letters: Letters
   /** Queues that have accepted the message in hand and not yet acted on it. */
   readonly #arrived: Queue[] = []
+  readonly #definitions: DefinitionLog
 
   constructor(name: string, context: BrokerContext, types: ReadonlyMap<string, ExchangeType>) {
     this.name = name
     this.context = context
     this.#view = context.propertyView
+    this.#definitions = context.storage.definitions
     this.#types = types
+    this.#letters = new Letters(context.storage, (letter) => this.#deliverLetter(letter))
     this.#addBuiltIn()
   }
 
@@ -158,7 +112,9 @@ export class VirtualHost implements EntityHost {
       throw accessRefused(`exchange name '${name}' contains reserved prefix 'amq.*'`)
     }
     type.validate(this.name, name, declaration.arguments)
-    return this.#addExchange(new Exchange(this, name, type, declaration))
+    const exchange = new Exchange(this, name, type, declaration)
+    this.#definitions.exchangeDeclared(exchange)
+    return this.#addExchange(exchange)
   }
 
   /** @throws AmqpError 403 for a reserved name, 406 when `ifUnused` and it has bindings as a source. A missing one is fine. */
@@ -171,7 +127,7 @@ export class VirtualHost implements EntityHost {
     if (ifUnused && exchange.bindings.size > 0) {
       throw preconditionFailed(`${entity('exchange', name, this.name)} in use`)
     }
-    this.#removeExchange(exchange)
+    this.context.storage.group(() => this.#removeExchange(exchange))
   }
 
   /** A name for a queue whose declarer gave none: `amq.gen-` and 22 characters. */
@@ -207,7 +163,9 @@ export class VirtualHost implements EntityHost {
       autoDelete,
       arguments: declaration.arguments,
       exclusiveOwner: exclusive ? owner : undefined,
+      ...(declaration.uid === undefined ? {} : { uid: declaration.uid }),
     })
+    this.#definitions.queueDeclared(queue)
     this.#queues.set(name, queue)
     if (queue.exclusiveOwner !== undefined) this.#exclusiveOf(queue.exclusiveOwner).add(queue)
     this.generation++
@@ -226,10 +184,13 @@ export class VirtualHost implements EntityHost {
 
   deleteQueue(queue: Queue): void {
     if (this.#queues.get(queue.name) !== queue) return
-    this.#queues.delete(queue.name)
-    if (queue.exclusiveOwner !== undefined) this.#exclusive.get(queue.exclusiveOwner)?.delete(queue)
-    this.generation++
-    for (const binding of [...queue.bindings]) this.#removeBinding(binding)
+    this.context.storage.group(() => {
+      this.#definitions.queueDeleted(queue)
+      this.#queues.delete(queue.name)
+      if (queue.exclusiveOwner !== undefined) this.#exclusive.get(queue.exclusiveOwner)?.delete(queue)
+      this.generation++
+      for (const binding of [...queue.bindings]) this.#removeBinding(binding)
+    })
     queue.markDeleted()
   }
 
@@ -242,8 +203,10 @@ export class VirtualHost implements EntityHost {
   /** Binding again what is bound is no error and changes nothing. @throws AmqpError 406 for bad binding arguments. */
   bind(source: Exchange, destination: Queue | Exchange, routingKey: string, args: Table): void {
     source.router.validateBinding?.(routingKey, args)
+    if (source.bindings.find(destination, routingKey, args) !== undefined) return
     const binding: Binding = { source, destination, routingKey, arguments: args }
-    if (!source.bindings.add(binding)) return
+    this.#definitions.bound(binding)
+    source.bindings.add(binding)
     this.generation++
     if (destination instanceof Queue) destination.bindings.add(binding)
     else destination.incoming.add(binding)
@@ -252,7 +215,11 @@ export class VirtualHost implements EntityHost {
   /** Unbinding what is not bound is no error. */
   unbind(source: Exchange, destination: Queue | Exchange, routingKey: string, args: Table): void {
     const binding = source.bindings.find(destination, routingKey, args)
-    if (binding !== undefined) this.#removeBinding(binding)
+    if (binding === undefined) return
+    this.context.storage.group(() => {
+      this.#definitions.unbound(binding)
+      this.#removeBinding(binding)
+    })
   }
 
   /**
@@ -287,7 +254,7 @@ export class VirtualHost implements EntityHost {
    * @throws AmqpError 406 for malformed CC or BCC headers.
    */
   publish(route: Route, message: Message): PublishResult {
-    const result = this.#cleared()
+    const result = this.#result.clear()
     if (!route.cacheable || (message.propertyFlags & PropertyFlag.HEADERS) !== 0) {
       this.#publishByContent(route, message, result)
     } else {
@@ -322,7 +289,7 @@ export class VirtualHost implements EntityHost {
 
   /** Enqueues what `resolve` has fixed. */
   publishResolved(resolved: ResolvedPublish): PublishResult {
-    const result = this.#cleared()
+    const result = this.#result.clear()
     const queues = resolved.route.queues.filter((queue) => !queue.deleted)
     this.#enqueue(queues, resolved.route.durable, resolved.message, result)
     return result
@@ -343,6 +310,10 @@ export class VirtualHost implements EntityHost {
     this.#enqueueTargets(selection?.message ?? message, new PublishResult())
   }
 
+  /**
+   * Called before the queue is done with the message: the journal has the letter first, or both in one group, so that
+   * a crash loses neither.
+   */
   deadLetter(queue: Queue, message: Message, reason: DeathReason): void {
     if (queue.deadLetterExchange === undefined) return
     const exchange = this.#exchanges.get(queue.deadLetterExchange)
@@ -355,8 +326,7 @@ export class VirtualHost implements EntityHost {
       now: this.context.clock.now,
     })
     const keys = routingKeysOf(letter, this.#view)
-    this.#letters.push({ exchange, message: letter, keys, reason })
-    if (!this.#deliveringLetters) this.#deliverLetters()
+    this.#letters.add({ exchange, message: letter, keys, reason })
   }
 
   /** Drops everything: queues with their consumers told, exchanges that are not built in, bindings. */
@@ -377,7 +347,7 @@ export class VirtualHost implements EntityHost {
   }
 
   #addBuiltIn(): void {
-    for (const [name, type, internal] of BUILT_IN) {
+    for (const [name, type, internal] of BUILT_IN_EXCHANGES) {
       if (this.#exchanges.has(name)) continue
       const options = { durable: true, autoDelete: false, internal, arguments: new Table() }
       this.#addExchange(new Exchange(this, name, this.exchangeType(type), options))
@@ -395,6 +365,7 @@ export class VirtualHost implements EntityHost {
     const going = [exchange]
     for (let next = going.pop(); next !== undefined; next = going.pop()) {
       if (this.#exchanges.get(next.name) !== next) continue
+      this.#definitions.exchangeDeleted(next)
       this.#exchanges.delete(next.name)
       this.generation++
       next.markDeleted()
@@ -442,10 +413,26 @@ export class VirtualHost implements EntityHost {
       targets.held ||= exchange.deduplicator !== undefined || exchange.delayed !== undefined
       return targets.held
     }
-    if (exchange.deduplicator?.isDuplicate(message, this.context.clock.now)) return true
-    if (!exchange.delayed?.hold(message)) return false
-    targets.held = true
-    return true
+    if (exchange.deduplicator?.isDuplicate(message, this.context.clock.now)) {
+      // Where the first went it may not be safe yet.
+      targets.position = this.context.journal.appended
+      return true
+    }
+    const key = freshKeyOfExchange(exchange)
+    if (key !== undefined) targets.keys.push(key)
+    return exchange.delayed !== undefined && this.#heldBack(exchange.delayed, message, targets)
+  }
+
+  #heldBack(delayed: DelayedMessages, message: Message, targets: RoutingTargets): boolean {
+    const { storage, journal } = this.context
+    return storage.group(() => {
+      if (!delayed.hold(message)) return false
+      targets.held = true
+      if (delayed.heldPosition === 0) return true
+      targets.position = delayed.heldPosition
+      if (targets.keys.length > 0) targets.position = appendKeys(targets.keys.splice(0), journal)
+      return true
+    })
   }
 
   /** @param message undefined while finding out whether the key alone decides. */
@@ -495,37 +482,38 @@ export class VirtualHost implements EntityHost {
     this.#enqueueTargets(selection?.message ?? message, result)
   }
 
-  #cleared(): PublishResult {
-    const result = this.#result
-    result.routed = false
-    result.rejected = false
-    result.stored = undefined
-    result.position = 0
-    return result
-  }
-
   #isReply(route: Route, message: Message): boolean {
     return !route.cacheable && route.exchange.name === '' && ReplyConsumers.isReplyName(message.routingKey)
   }
 
   #enqueueTargets(message: Message, result: PublishResult): void {
+    const { held, position, keys } = this.#targets
     const queues = [...this.#targets.queues]
-    const held = this.#targets.held
     this.#enqueue(
       queues,
       queues.some((queue) => queue.durable),
       message,
       result,
+      keys.splice(0),
     )
     if (held) result.routed = true
+    result.position = Math.max(result.position, position)
   }
 
-  #enqueue(queues: readonly Queue[], durable: boolean, message: Message, result: PublishResult): void {
+  /** @param keys that exchanges on the way have come to know with the message. */
+  #enqueue(
+    queues: readonly Queue[],
+    durable: boolean,
+    message: Message,
+    result: PublishResult,
+    keys?: FreshKey[],
+  ): void {
     if (queues.length === 0) return
     result.routed = true
     const persistent = durable && message.isPersistent(this.#view)
-    if (persistent || (durable && queues.some(isQuorum))) {
-      this.#enqueueJournalled(queues, persistent, message, result)
+    // Quorum queues keep every message, whatever its delivery-mode says.
+    if (persistent || (durable && queues.some(({ type }) => type === 'quorum'))) {
+      this.#enqueueJournalled(queues, persistent, message, result, keys)
       return
     }
     for (let i = 0; i < queues.length; i++) {
@@ -537,10 +525,15 @@ export class VirtualHost implements EntityHost {
    * Every queue says where it has put the message, the journal has it once for all of them, and only then anybody acts
    * on it: what the journal hears of a message later (acknowledged, dropped) must not come before the message.
    */
-  #enqueueJournalled(queues: readonly Queue[], persistent: boolean, message: Message, result: PublishResult): void {
+  #enqueueJournalled(
+    queues: readonly Queue[],
+    persistent: boolean,
+    message: Message,
+    result: PublishResult,
+    keys: FreshKey[] | undefined,
+  ): void {
     // A queue that refuses the message may have a dead letter of it routed, by these same objects: that waits.
-    const outermost = !this.#deliveringLetters
-    this.#deliveringLetters = true
+    const outermost = this.#letters.hold()
     const record = (outermost ? this.#record : new MessageRecord()).of(message)
     const arrived = this.#arrived
     const first = arrived.length
@@ -549,35 +542,39 @@ export class VirtualHost implements EntityHost {
         const queue = queues[i] as Queue
         const place = queue.accept(message, persistent)
         if (place === REFUSED) result.rejected = true
+        // A duplicate, perhaps: the first may not be safe yet.
+        if (place === NO_PLACE && queue.deduplicator !== undefined) result.position = this.context.journal.appended
         if (place < 0) continue
         arrived.push(queue)
         if (!queue.acceptedJournalled) continue
         const slabNumber = Math.floor(place / PLACE_SPAN)
         record.add(queue.uid, slabNumber, place - slabNumber * PLACE_SPAN, queue.acceptedExpiry)
+        if (queue.deduplicator === undefined) continue
+        const key = freshKeyOfQueue(queue)
+        if (key !== undefined) keys = [...(keys ?? []), key]
       }
-      if (record.count > 0) result.position = this.context.journal.append(record, RecordType.MESSAGE)
+      if (record.count > 0) result.position = this.#append(record, keys)
       for (let i = first; i < arrived.length; i++) (arrived[i] as Queue).arrived(message)
     } finally {
       arrived.length = first
-      if (outermost) this.#deliveringLetters = false
-    }
-    if (outermost && this.#letters.length > 0) this.#deliverLetters()
-  }
-
-  #deliverLetters(): void {
-    // A letter may overflow a queue whose own letter follows: taken in turn instead of one inside the other, a chain of
-    // thousands of queues needs no stack, and letters keep their order.
-    this.#deliveringLetters = true
-    try {
-      for (let letter = this.#letters.shift(); letter !== undefined; letter = this.#letters.shift()) {
-        this.#deliverLetter(letter)
-      }
-    } finally {
-      this.#deliveringLetters = false
+      if (outermost) this.#letters.release()
     }
   }
 
-  #deliverLetter(letter: DeadLetter): void {
+  /**
+   * A key must not be known without its message, or the message would be lost when it is sent again; nor the message
+   * without its key, or it would be there twice.
+   */
+  #append(record: MessageRecord, keys: readonly FreshKey[] | undefined): Position {
+    const { journal, storage } = this.context
+    if (keys === undefined || keys.length === 0) return journal.append(record, RecordType.MESSAGE)
+    return storage.group(() => {
+      journal.append(record, RecordType.MESSAGE)
+      return appendKeys(keys, journal)
+    })
+  }
+
+  #deliverLetter(letter: Letter): void {
     const targets = this.#targets
     targets.clear()
     targets.exchanges.push(letter.exchange)
@@ -599,13 +596,4 @@ export class VirtualHost implements EntityHost {
       `messages that died without being rejected came back to ${entity('queue', queue.name, this.name)} and were dropped there: its dead-letter exchange leads back to it`,
     )
   }
-}
-
-function isBuiltIn(name: string): boolean {
-  return name.startsWith('amq.') || name === ''
-}
-
-/** Quorum queues keep every message, whatever its delivery-mode says. */
-function isQuorum(queue: Queue): boolean {
-  return queue.type === 'quorum'
 }

@@ -17,6 +17,7 @@ export class VirtualHosts {
   add(name: string): VirtualHost {
     let host = this.#hosts.get(name)
     if (host === undefined) {
+      this.context.storage.definitions.virtualHostAdded(name)
       host = new VirtualHost(name, this.context, this.exchangeTypes)
       this.#hosts.set(name, host)
     }
@@ -31,8 +32,10 @@ export class VirtualHosts {
   delete(name: string): boolean {
     const host = this.#hosts.get(name)
     if (host === undefined) return false
+    const { definitions } = this.context.storage
+    definitions.virtualHostDeleted(name)
     this.#hosts.delete(name)
-    host.clear()
+    definitions.quietly(() => host.clear())
     return true
   }
 

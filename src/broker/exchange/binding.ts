@@ -1,6 +1,7 @@
 import type { Table } from '../../codec/index.ts'
 import type { Queue } from '../queue/queue.ts'
 import type { Exchange } from './exchange.ts'
+import { tableKey } from './value-key.ts'
 
 /** What a binding leads to. */
 export type BindingDestination = Queue | Exchange
@@ -26,4 +27,13 @@ export function withoutBinding(group: BindingGroup | undefined, binding: Binding
   if (!(group instanceof Set)) return group === binding ? undefined : group
   group.delete(binding)
   return group.size === 0 ? undefined : group
+}
+
+/**
+ * What tells two bindings of one source apart, as one text, so that finding one among ten thousand is one look. Kind
+ * and name stand for the destination: whoever deletes a destination removes its bindings before the name is used again.
+ */
+export function bindingIdentity(kind: 'queue' | 'exchange', name: string, routingKey: string, args: Table): string {
+  const address = `${kind === 'queue' ? 'q' : 'e'}${name.length}:${name}${routingKey.length}:${routingKey}`
+  return args.size === 0 ? address : address + tableKey(args)
 }

@@ -1,7 +1,6 @@
 import type { Table } from '../../codec/index.ts'
-import type { Binding, BindingDestination } from './binding.ts'
+import { type Binding, type BindingDestination, bindingIdentity } from './binding.ts'
 import { Exchange, type Router } from './exchange.ts'
-import { tableKey } from './value-key.ts'
 
 /** The bindings of one exchange as a source, by identity; its router hears of each change. */
 export class Bindings {
@@ -45,13 +44,6 @@ export class Bindings {
   }
 }
 
-/**
- * What tells two bindings of one source apart, as one text, so that finding one among ten thousand is one look. Kind
- * and name stand for the destination: whoever deletes a destination removes its bindings before the name is used again.
- */
 function identityOf(destination: BindingDestination, routingKey: string, args: Table): string {
-  const kind = destination instanceof Exchange ? 'e' : 'q'
-  const { name } = destination
-  const address = `${kind}${name.length}:${name}${routingKey.length}:${routingKey}`
-  return args.size === 0 ? address : address + tableKey(args)
+  return bindingIdentity(destination instanceof Exchange ? 'exchange' : 'queue', destination.name, routingKey, args)
 }

@@ -8,7 +8,9 @@ import {
   replaceProperties,
   textOf,
 } from '../../codec/index.ts'
+import type { Position } from '../../store/index.ts'
 import { Message } from '../message.ts'
+import { type DelayedEntry, DelayedRecord, RecordType, releasedRecord } from '../storage/index.ts'
 import type { Exchange } from './exchange.ts'
 
 /** The longest delay there is, about 49 days; a longer one counts as none. Source: the RabbitMQ plugin. */
@@ -20,11 +22,10 @@ const ENTRY_BYTES = 256
 /** How many due messages are let go at once, so that a million due together do not hold up the sockets. */
 const RELEASE_MAX = 1024
 
-interface Entry {
-  readonly at: number
-  /** Breaks ties: what came first leaves first. */
-  readonly order: number
-  readonly message: Message
+/** Among those due at the same time, the one that came first, with the smaller id, leaves first. */
+interface Entry extends DelayedEntry {
+  /** It comes back after a restart. */
+  readonly stored: boolean
 }
 
 /**
@@ -32,14 +33,17 @@ interface Entry {
  * bytes count as the node's memory. When due they go to the vhost, which routes them by the bindings of that moment;
  * `x-delay` then stands negated in their headers, so they are not held again here or further on, and a consumer can
  * tell how long they waited. Source: the RabbitMQ plugin.
+ *
+ * Persistent messages of a durable exchange are kept over a restart: the journal has them until they are let go.
  */
 export class DelayedMessages {
+  /** What a confirm of the message held last waits for; 0 when it is not kept over a restart. */
+  heldPosition: Position = 0
   readonly #exchange: Exchange
   readonly #view = new PropertyView()
   readonly #heap: Entry[] = []
   readonly #release = (): void => this.#releaseDue()
   #timer: Timer | undefined
-  #orders = 0
   #bytes = 0
 
   constructor(exchange: Exchange) {
@@ -70,13 +74,29 @@ export class DelayedMessages {
       headers: headers.set('x-delay', int(-delayMs)),
     })
     const body = buffer.subarray(bodyAt, bodyAt + bodyLength)
-    this.#push({
-      at: this.#exchange.host.context.clock.now + delayMs,
-      order: this.#orders++,
+    const { host, name, durable } = this.#exchange
+    const { clock, storage, journal } = host.context
+    const entry: Entry = {
+      id: storage.delayedIds.next(),
+      at: clock.now + delayMs,
       message: Message.of(message.exchange, message.routingKey, properties, body, message.marks),
-    })
+      stored: durable && message.isPersistent(this.#view),
+    }
+    this.heldPosition = entry.stored ? journal.append(new DelayedRecord(host.name, name, entry), RecordType.DELAYED) : 0
+    this.#push(entry)
     this.#arm()
     return true
+  }
+
+  /** Those that are kept over a restart, as they came. */
+  stored(): DelayedEntry[] {
+    return this.#heap.filter(({ stored }) => stored).sort((a, b) => a.id - b.id)
+  }
+
+  /** Takes back what was held before a restart; what is due by now leaves as soon as timers run. */
+  restore(entries: Iterable<DelayedEntry>): void {
+    for (const { id, at, message } of entries) this.#push({ id, at, message, stored: true })
+    this.#arm()
   }
 
   /** Drops everything and stops the timer. */
@@ -98,10 +118,27 @@ export class DelayedMessages {
         const first = this.#heap[0]
         if (first === undefined || first.at > now) break
         this.#pop()
-        host.publishFrom(this.#exchange, first.message)
+        this.#letGo(first)
       }
     } finally {
       this.#arm()
+    }
+  }
+
+  /** The journal hears that it was let go together with where it went: neither lost nor sent twice. */
+  #letGo({ id, message, stored }: Entry): void {
+    const { host } = this.#exchange
+    const { storage, journal } = host.context
+    if (!stored) {
+      host.publishFrom(this.#exchange, message)
+      return
+    }
+    storage.beginGroup()
+    try {
+      journal.append(releasedRecord(id), RecordType.RELEASED)
+      host.publishFrom(this.#exchange, message)
+    } finally {
+      storage.endGroup()
     }
   }
 
@@ -159,7 +196,7 @@ export class DelayedMessages {
 }
 
 function isBefore(a: Entry, b: Entry): boolean {
-  return a.at < b.at || (a.at === b.at && a.order < b.order)
+  return a.at < b.at || (a.at === b.at && a.id < b.id)
 }
 
 /** Whole milliseconds; NaN for what is no number. */

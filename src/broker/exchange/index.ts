@@ -1,5 +1,6 @@
 export type { Binding, BindingDestination } from './binding.ts'
 export type { Bindings } from './bindings.ts'
+export { BUILT_IN_EXCHANGES, isBuiltIn } from './built-in.ts'
 export { DELAY_MAX_MS, DelayedMessages } from './delayed.ts'
 export { checkExchangeEquivalence } from './equivalence.ts'
 export {

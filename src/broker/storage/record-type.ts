@@ -10,5 +10,27 @@ export const RecordType = {
   SEGMENT: 4,
   /** The broker was stopped in order; only counts as the last record there is. */
   CLEAN: 5,
+  /** The broker has started: what lies before is no longer the end of an orderly stop. */
+  STARTED: 6,
+
+  VHOST_ADDED: 16,
+  VHOST_DELETED: 17,
+  EXCHANGE_DECLARED: 18,
+  EXCHANGE_DELETED: 19,
+  QUEUE_DECLARED: 20,
+  QUEUE_DELETED: 21,
+  BOUND: 22,
+  UNBOUND: 23,
+
+  /** A deduplication key that an exchange remembers. */
+  EXCHANGE_KEY: 32,
+  /** A deduplication key that a queue remembers. */
+  QUEUE_KEY: 33,
+  /** A message that an exchange keeps back until its time: `DelayedRecord`. */
+  DELAYED: 34,
+  /** A message that an exchange has let go. */
+  RELEASED: 35,
+
+  // From 48 on: users and permissions, of the room auth.
 } as const
 export type RecordType = (typeof RecordType)[keyof typeof RecordType]

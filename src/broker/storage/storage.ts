@@ -1,8 +1,9 @@
 import type { Journal, Segments } from '../../store/index.ts'
+import { DefinitionLog } from './definition-log.ts'
 import { Settlements } from './settlements.ts'
 
-/** The numbers that stand for queues in a node's journal. */
-export class QueueUids {
+/** The numbers that stand for things of one kind in a node's journal. */
+export class Uids {
   #last = 0
 
   /** One that was never given before, from 1. */
@@ -19,13 +20,41 @@ export class QueueUids {
 /** What the entities of a node share for being kept over a restart. */
 export class Storage {
   readonly journal: Journal
-  readonly uids = new QueueUids()
+  /** Of queues. */
+  readonly uids = new Uids()
+  /** Of messages that exchanges keep back. */
+  readonly delayedIds = new Uids()
+  readonly definitions: DefinitionLog
   readonly settlements = new Settlements()
   /** Where queues put what does not stay in memory; undefined without a data directory. */
   readonly segments: Segments | undefined
+  #groups = 0
 
   constructor(journal: Journal, segments?: Segments) {
     this.journal = journal
     this.segments = segments
+    this.definitions = new DefinitionLog(journal)
+  }
+
+  /**
+   * What is appended until `endGroup` comes back whole or not at all; both in one turn, the end also when something
+   * fails. Groups may lie in one another: the outermost counts.
+   */
+  beginGroup(): void {
+    if (this.#groups++ === 0) this.journal.beginGroup()
+  }
+
+  endGroup(): void {
+    if (--this.#groups === 0) this.journal.endGroup()
+  }
+
+  /** What is appended meanwhile comes back whole or not at all. */
+  group<T>(act: () => T): T {
+    this.beginGroup()
+    try {
+      return act()
+    } finally {
+      this.endGroup()
+    }
   }
 }

@@ -1,0 +1,272 @@
+import type { Logger } from '../../base/index.ts'
+import { CodecError, ValueReader } from '../../codec/index.ts'
+import { Deduplicator } from '../deduplication.ts'
+import { bindingIdentity } from '../exchange/binding.ts'
+import type { VirtualHosts } from '../virtual-hosts.ts'
+import {
+  type BindingDefinition,
+  type ExchangeDefinition,
+  type QueueDefinition,
+  readBinding,
+  readExchange,
+  readQueue,
+} from './definition.ts'
+import { restoreDefinitions, restoreDelayed } from './definition-restore.ts'
+import { type DelayedEntry, readDelayed } from './delayed-record.ts'
+import { readKey } from './key-record.ts'
+import { RecordType } from './record-type.ts'
+
+/** A binding between two ends that need not be there: an exchange that every vhost has is never declared. */
+export interface FoundBinding {
+  readonly identity: string
+  readonly definition: BindingDefinition
+  readonly source: FoundExchange
+  readonly destination: FoundExchange | FoundQueue
+}
+
+export class FoundExchange {
+  /** Undefined for one that bindings or keys speak of and that was never declared. */
+  definition: ExchangeDefinition | undefined
+  readonly outgoing = new Map<string, FoundBinding>()
+  readonly incoming = new Set<FoundBinding>()
+  keys: Deduplicator | undefined
+  readonly delayed = new Map<number, DelayedEntry>()
+}
+
+export class FoundQueue {
+  definition: QueueDefinition | undefined
+  readonly incoming = new Set<FoundBinding>()
+  keys: Deduplicator | undefined
+}
+
+export class FoundVirtualHost {
+  readonly exchanges = new Map<string, FoundExchange>()
+  readonly queues = new Map<string, FoundQueue>()
+
+  exchange(name: string): FoundExchange {
+    return this.exchanges.get(name) ?? set(this.exchanges, name, new FoundExchange())
+  }
+
+  queue(name: string): FoundQueue {
+    return this.queues.get(name) ?? set(this.queues, name, new FoundQueue())
+  }
+}
+
+/**
+ * What a journal says of definitions, deduplication keys and delayed messages, gathered record by record. What is said
+ * again, as an unfinished checkpoint does, replaces what was known; the end of something unknown is ignored.
+ */
+export class DefinitionReplay {
+  readonly #vhosts = new Map<string, FoundVirtualHost>()
+  readonly #queues = new Map<number, FoundQueue>()
+  /** The largest number that stands for a queue, also for one that is gone. */
+  #lastUid = 0
+  /** The largest number of a message that was kept back. */
+  #lastDelayedId = 0
+  /** Which exchange keeps a message back. */
+  readonly #delaying = new Map<number, FoundExchange>()
+  readonly #log: Logger
+  readonly #queueGone: (uid: number) => void
+
+  /** @param queueGone called for each queue that was deleted: what else is known of it can be forgotten. */
+  constructor(log: Logger, queueGone: (uid: number) => void = () => {}) {
+    this.#log = log
+    this.#queueGone = queueGone
+  }
+
+  /**
+   * Takes one record; the bytes are only read during the call. Content that no broker has written is passed over.
+   * @returns false for a type that is none of these.
+   */
+  record(type: number, buffer: Buffer, from: number, to: number): boolean {
+    try {
+      if (type !== RecordType.DELAYED) return this.#definition(type, new ValueReader(buffer, from, to))
+      this.#hold(buffer, from, to)
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error
+      this.#log.error(`a record of type ${type} cannot be read and is left out: ${error.message}`)
+    }
+    return true
+  }
+
+  /** Whether there is such a queue, as far as it was read. */
+  hasQueue(uid: number): boolean {
+    return this.#queues.has(uid)
+  }
+
+  /**
+   * Makes what there was at the end, once, with nothing there before; the journal is not told. Each queue has the uid
+   * it had, and gets its messages from whoever knows them.
+   */
+  apply(virtualHosts: VirtualHosts): void {
+    const { storage } = virtualHosts.context
+    storage.uids.seen(this.#lastUid)
+    storage.delayedIds.seen(this.#lastDelayedId)
+    restoreDefinitions(this.#vhosts, virtualHosts)
+  }
+
+  /** Comes after `apply`, when the queues have their messages: due messages follow them in the turns to come. */
+  applyDelayed(virtualHosts: VirtualHosts): void {
+    restoreDelayed(this.#vhosts, virtualHosts)
+  }
+
+  #definition(type: number, values: ValueReader): boolean {
+    switch (type) {
+      case RecordType.VHOST_ADDED:
+        this.#vhost(values.text())
+        return true
+      case RecordType.VHOST_DELETED:
+        this.#deleteVirtualHost(values.text())
+        return true
+      case RecordType.EXCHANGE_DECLARED: {
+        const definition = readExchange(values)
+        this.#vhost(definition.vhost).exchange(definition.name).definition = definition
+        return true
+      }
+      case RecordType.EXCHANGE_DELETED:
+        this.#deleteExchange(values.text(), values.text())
+        return true
+      case RecordType.QUEUE_DECLARED:
+        this.#declareQueue(readQueue(values))
+        return true
+      case RecordType.QUEUE_DELETED:
+        this.#deleteQueue(values.long())
+        return true
+      case RecordType.BOUND:
+        this.#bind(readBinding(values))
+        return true
+      case RecordType.UNBOUND:
+        this.#unbind(readBinding(values))
+        return true
+      case RecordType.EXCHANGE_KEY:
+        this.#rememberAtExchange(values)
+        return true
+      case RecordType.QUEUE_KEY:
+        this.#rememberAtQueue(values)
+        return true
+      case RecordType.RELEASED:
+        this.#release(values.longlong())
+        return true
+      default:
+        return false
+    }
+  }
+
+  #vhost(name: string): FoundVirtualHost {
+    return this.#vhosts.get(name) ?? set(this.#vhosts, name, new FoundVirtualHost())
+  }
+
+  #deleteVirtualHost(name: string): void {
+    const vhost = this.#vhosts.get(name)
+    if (vhost === undefined) return
+    for (const exchange of vhost.exchanges.values()) this.#dropDelayed(exchange)
+    for (const { definition } of vhost.queues.values()) if (definition !== undefined) this.#forget(definition.uid)
+    this.#vhosts.delete(name)
+  }
+
+  #deleteExchange(vhostName: string, name: string): void {
+    const vhost = this.#vhosts.get(vhostName)
+    const exchange = vhost?.exchanges.get(name)
+    if (exchange === undefined) return
+    vhost?.exchanges.delete(name)
+    for (const binding of [...exchange.outgoing.values(), ...exchange.incoming]) remove(binding)
+    this.#dropDelayed(exchange)
+  }
+
+  #declareQueue(definition: QueueDefinition): void {
+    const { vhost, name, uid } = definition
+    this.#lastUid = Math.max(this.#lastUid, uid)
+    let queue = this.#vhost(vhost).queue(name)
+    const before = queue.definition
+    if (before !== undefined && before.uid !== uid) {
+      // That it was deleted has not come down to us.
+      this.#deleteQueue(before.uid)
+      queue = this.#vhost(vhost).queue(name)
+    }
+    queue.definition = definition
+    this.#queues.set(uid, queue)
+  }
+
+  #deleteQueue(uid: number): void {
+    const queue = this.#queues.get(uid)
+    if (queue === undefined) return
+    const { vhost, name } = queue.definition as QueueDefinition
+    this.#vhosts.get(vhost)?.queues.delete(name)
+    for (const binding of [...queue.incoming]) remove(binding)
+    this.#forget(uid)
+  }
+
+  #forget(uid: number): void {
+    this.#queues.delete(uid)
+    this.#queueGone(uid)
+  }
+
+  #bind(definition: BindingDefinition): void {
+    const { vhost: vhostName, destinationKind, destination: name } = definition
+    const vhost = this.#vhost(vhostName)
+    const source = vhost.exchange(definition.source)
+    const identity = identityOf(definition)
+    if (source.outgoing.has(identity)) return
+    const destination = destinationKind === 'queue' ? vhost.queue(name) : vhost.exchange(name)
+    const binding = { identity, definition, source, destination }
+    source.outgoing.set(identity, binding)
+    destination.incoming.add(binding)
+  }
+
+  #unbind(definition: BindingDefinition): void {
+    const source = this.#vhosts.get(definition.vhost)?.exchanges.get(definition.source)
+    const binding = source?.outgoing.get(identityOf(definition))
+    if (binding !== undefined) remove(binding)
+  }
+
+  #rememberAtExchange(values: ValueReader): void {
+    const exchange = this.#vhosts.get(values.text())?.exchanges.get(values.text())
+    if (exchange?.definition !== undefined) remember(exchange, values)
+  }
+
+  #rememberAtQueue(values: ValueReader): void {
+    const queue = this.#queues.get(values.long())
+    if (queue !== undefined) remember(queue, values)
+  }
+
+  #hold(buffer: Buffer, from: number, to: number): void {
+    const { vhost, exchange: name, id, at, message } = readDelayed(buffer, from, to)
+    this.#lastDelayedId = Math.max(this.#lastDelayedId, id)
+    const exchange = this.#vhosts.get(vhost)?.exchanges.get(name)
+    if (exchange === undefined) return
+    exchange.delayed.set(id, { id, at, message })
+    this.#delaying.set(id, exchange)
+  }
+
+  #release(id: number): void {
+    this.#delaying.get(id)?.delayed.delete(id)
+    this.#delaying.delete(id)
+  }
+
+  #dropDelayed(exchange: FoundExchange): void {
+    for (const id of exchange.delayed.keys()) this.#delaying.delete(id)
+  }
+}
+
+function identityOf({ destinationKind, destination, routingKey, arguments: args }: BindingDefinition): string {
+  return bindingIdentity(destinationKind, destination, routingKey, args)
+}
+
+function remove(binding: FoundBinding): void {
+  binding.source.outgoing.delete(binding.identity)
+  binding.destination.incoming.delete(binding)
+}
+
+/** The keys are kept as the exchange or queue itself will: only as many, and the oldest forgotten first. */
+function remember(found: FoundExchange | FoundQueue, values: ValueReader): void {
+  const { definition } = found
+  if (definition === undefined) return
+  found.keys ??= Deduplicator.from(definition.arguments)
+  const { key, expiry } = readKey(values)
+  found.keys?.restore(key, expiry)
+}
+
+function set<V>(map: Map<string, V>, name: string, value: V): V {
+  map.set(name, value)
+  return value
+}
