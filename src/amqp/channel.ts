@@ -131,7 +131,7 @@ export class Channel {
   release(): void {
     this.connection.timers.cancel(this.#ackTimer)
     this.#ackTimer = undefined
-    this.transaction?.close(this)
+    this.transaction?.rollback(this)
     this.requeueAll()
     this.confirms?.close()
     this.directReply?.cancel()

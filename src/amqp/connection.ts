@@ -1,6 +1,6 @@
 import type { Permissions, User } from '../auth/index.ts'
 import type { Clock, Flushable, Timer, Timers, Turn } from '../base/index.ts'
-import { AmqpError, notAllowed, type Queue, type VirtualHost } from '../broker/index.ts'
+import { AmqpError, type DefinitionLog, notAllowed, type Queue, type VirtualHost } from '../broker/index.ts'
 import {
   BASIC_PUBLISH,
   badFrameEnd,
@@ -24,6 +24,7 @@ import {
   FRAME_END,
   FrameType,
   frameTooLarge,
+  HEARTBEAT_FRAME,
   isHardError,
   METHODS,
   type MethodDecoder,
@@ -34,7 +35,8 @@ import {
   type Table,
   unknownFrameType,
 } from '../codec/index.ts'
-import type { Journal } from '../store/index.ts'
+import type { Journal, Position } from '../store/index.ts'
+import { NO_CAPABILITIES } from './capabilities.ts'
 import { Channel } from './channel.ts'
 import { dispatch } from './dispatch.ts'
 import { channelError, commandInvalid, shortText, unexpectedFrame } from './errors.ts'
@@ -57,19 +59,6 @@ export type ConnectionState =
   | 'closing'
   | 'closed'
 
-/** What the client has announced that it understands. */
-export interface Capabilities {
-  readonly authenticationFailureClose: boolean
-  readonly consumerCancelNotify: boolean
-  readonly connectionBlocked: boolean
-}
-
-const NO_CAPABILITIES: Capabilities = {
-  authenticationFailureClose: false,
-  consumerCancelNotify: false,
-  connectionBlocked: false,
-}
-
 /** Until tune is agreed, frames may have this many bytes. Source: RabbitMQ 4.1's initial_frame_max. */
 const INITIAL_FRAME_MAX = 8192
 
@@ -81,6 +70,9 @@ const BACKLOG_MAX = 1048576
 
 /** Bytes the kernel has not taken beyond which direct replies are dropped, and nothing more is read. */
 const REPLY_BACKLOG_MAX = 16 * 1048576
+
+/** Classes of methods whose answers tell what is declared. */
+const DEFINING: ReadonlySet<number> = new Set([ClassId.EXCHANGE, ClassId.QUEUE])
 
 /** How long a closing connection waits for the other side when no heartbeat says otherwise. Source: RabbitMQ. */
 const CLOSE_TIMEOUT_MS = 30_000
@@ -98,6 +90,7 @@ export class Connection implements Flushable, FrameReader {
   readonly timers: Timers
   readonly clock: Clock
   readonly journal: Journal
+  readonly definitions: DefinitionLog
   readonly connectedAt: number
   flushMarked = false
   state: ConnectionState = 'header'
@@ -144,9 +137,10 @@ export class Connection implements Flushable, FrameReader {
     this.timers = context.timers
     this.clock = context.clock
     this.journal = context.journal
+    this.definitions = context.storage.definitions
     this.connectedAt = context.clock.now
     this.channelMax = channelMax
-    this.out = new Output(amqp.outputs, context.turn, this)
+    this.out = new Output(amqp.outputs, context.turn, context.journal, this)
     this.heartbeat = new Heartbeat(this)
     this.#transport = transport
     this.#input = new Input(this, amqp.spareTail)
@@ -165,7 +159,9 @@ export class Connection implements Flushable, FrameReader {
     this.heartbeat.received = true
     // Publishes that nobody is told of mark nothing, but the journal and the memory alarm have to see them.
     this.turn.schedule()
+    const { position } = this.definitions
     this.#input.receive(chunk)
+    this.#handled(position)
   }
 
   /** The socket has sent what had piled up. */
@@ -184,6 +180,7 @@ export class Connection implements Flushable, FrameReader {
     this.turn.schedule()
     this.deaf = true
     this.timers.cancel(this.#closeTimer)
+    this.out.clear()
     if (this.state === 'running') {
       this.log.warn(`connection ${this.name} was closed by the client without closing it in AMQP`)
     } else if (this.state !== 'closing' && this.state !== 'closed') {
@@ -204,18 +201,42 @@ export class Connection implements Flushable, FrameReader {
     this.#sendClose(code, text, 0, 0)
   }
 
-  flush(): void {
+  /**
+   * What is said in this turn leaves once the journal has completed this position: no answer may say that something is
+   * done which a crash could undo.
+   */
+  holdOutput(position: Position): void {
+    if (!this.#disconnected) this.out.hold(position)
+  }
+
+  /** A heartbeat is no answer and overtakes what is held: a slow disk must not look like a dead broker. */
+  sendHeartbeat(): void {
+    if (!this.out.held) {
+      this.out.append(HEARTBEAT_FRAME)
+      return
+    }
     this.heartbeat.sends++
-    this.out.flush(this.#transport)
+    this.#transport.write(Buffer.from(HEARTBEAT_FRAME))
+  }
+
+  flush(): void {
+    const { out } = this
+    const before = out.pendingBytes
+    out.flush(this.#transport)
+    const left = out.pendingBytes
+    if (left < before) this.heartbeat.sends++
     const { backlog } = this.#transport
     this.#socketFull = backlog > BACKLOG_MAX
-    if (!this.#socketFull) {
-      this.#wake()
-      this.#goOn()
+    if (left < TURN_OUTPUT_MAX) {
+      this.#gate.go(ReadStop.HELD)
+      if (!this.#socketFull) {
+        this.#wake()
+        this.#goOn()
+      }
     }
     // A peer that makes us talk (mandatory publishes, replies) and does not read is not listened to either.
     if (backlog > REPLY_BACKLOG_MAX) this.#gate.stop(ReadStop.BACKLOG)
-    if (this.state === 'closed' && !this.#disconnected) this.#transport.end()
+    if (this.state === 'closed' && !this.#disconnected && left === 0) this.#transport.end()
   }
 
   /** Bytes sent that the peer has not let the kernel take. */
@@ -280,9 +301,21 @@ export class Connection implements Flushable, FrameReader {
 
   /** Handles what was held back once the answers before it have left. */
   #goOn(): void {
-    if (!this.answering) return
+    if (!this.answering || this.out.pendingBytes >= TURN_OUTPUT_MAX) return
     this.#gate.go(ReadStop.ANSWERS)
+    const { position } = this.definitions
     this.#input.goOn()
+    this.#handled(position)
+  }
+
+  /**
+   * Something was read. If it has changed what is declared, the answers wait until that is safe; and the client waits
+   * with more questions before the answers are too many.
+   * @param position that of the definitions before.
+   */
+  #handled(position: Position): void {
+    if (this.definitions.position !== position) this.holdOutput(this.definitions.position)
+    if (this.out.held && this.out.pendingBytes >= TURN_OUTPUT_MAX) this.#gate.stop(ReadStop.HELD)
   }
 
   get answering(): boolean {
@@ -401,6 +434,8 @@ export class Connection implements Flushable, FrameReader {
       throw channel.publisher.contentExpected()
     }
     dispatch(channel, id, this.#decode(id, buffer, from, to))
+    // Also when it has changed nothing: what it found there another connection may have declared just now.
+    if (DEFINING.has(id >>> 16)) this.holdOutput(this.definitions.position)
   }
 
   #decode(id: number, buffer: Buffer, from: number, to: number): MethodDecoder {

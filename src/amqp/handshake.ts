@@ -21,7 +21,8 @@ import {
   ReplyCode,
   Table,
 } from '../codec/index.ts'
-import type { Capabilities, Connection } from './connection.ts'
+import type { Capabilities } from './capabilities.ts'
+import type { Connection } from './connection.ts'
 import { channelError, commandInvalid, syntaxError } from './errors.ts'
 
 /** The header that some 0-9 clients send; RabbitMQ answers it like the right one. */

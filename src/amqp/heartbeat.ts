@@ -1,5 +1,4 @@
 import type { Timer } from '../base/index.ts'
-import { HEARTBEAT_FRAME } from '../codec/index.ts'
 import type { Connection } from './connection.ts'
 
 /**
@@ -54,7 +53,7 @@ export class Heartbeat {
       return
     }
     const quiet = this.sends === this.#sendsIfQuiet
-    if (quiet) connection.out.append(HEARTBEAT_FRAME)
+    if (quiet) connection.sendHeartbeat()
     this.#sendsIfQuiet = quiet ? this.sends + 1 : this.sends
     this.#schedule()
   }
@@ -64,7 +63,9 @@ export class Heartbeat {
     const { backlog } = this.#connection
     const isReading = backlog !== this.#lastBacklog
     this.#lastBacklog = backlog
-    this.#silentChecks = this.received || this.suspended || isReading ? 0 : this.#silentChecks + 1
+    // A peer whose answers we hold back may have nothing to say, or is not read from.
+    const excused = this.suspended || this.#connection.out.held
+    this.#silentChecks = this.received || excused || isReading ? 0 : this.#silentChecks + 1
     this.received = false
     return this.#silentChecks >= 2
   }

@@ -1,5 +1,6 @@
 import type { Flushable, Turn } from '../base/index.ts'
 import { copyBytes } from '../codec/index.ts'
+import type { Journal, JournalWaiter, Position } from '../store/index.ts'
 import type { Transport } from './transport.ts'
 
 /** Larger chunks cost cache misses, smaller ones more writes (measured: 16 and 256 KiB are both dearer). */
@@ -26,24 +27,55 @@ export class OutputPool {
   }
 }
 
-/** What a connection says during one turn: frames encoded straight into chunks, written together at its end. */
-export class Output {
+/** Bytes that wait for the journal; a length of SHARED says that they are not of a chunk. */
+interface HeldBytes {
+  readonly buffer: Buffer
+  readonly length: number
+  readonly position: Position
+}
+
+/**
+ * What a connection says during one turn: frames encoded straight into chunks, written together at its end. A turn that
+ * says something of which the journal is not sure yet is kept until it is, and so is all that follows, in order.
+ */
+export class Output implements JournalWaiter {
   /** The chunk that `reserve` gives room in; use it only right after a `reserve`. */
   chunk: Buffer = NO_CHUNK
   #length = 0
-  /** Bytes in all chunks not yet written. */
+  /** Bytes not yet written. */
   pendingBytes = 0
   /** Chunks filled before the current one, and how far each is filled; or bytes of others, with length SHARED. */
   #full: Buffer[] = []
   #fullLengths: number[] = []
+  /** What this turn says may leave when the journal has completed this; 0 for at once. */
+  #position: Position = 0
+  /** What turns before have said and must not leave yet, with positions that only grow. */
+  #held: HeldBytes[] = []
   readonly #pool: OutputPool
   readonly #turn: Turn
+  readonly #journal: Journal
   readonly #owner: Flushable
 
-  constructor(pool: OutputPool, turn: Turn, owner: Flushable) {
+  constructor(pool: OutputPool, turn: Turn, journal: Journal, owner: Flushable) {
     this.#pool = pool
     this.#turn = turn
+    this.#journal = journal
     this.#owner = owner
+  }
+
+  /** What is said in this turn must not leave before the journal has completed that position. */
+  hold(position: Position): void {
+    if (position > this.#journal.completed && position > this.#position) this.#position = position
+  }
+
+  /** True while something waits for the journal. */
+  get held(): boolean {
+    return this.#held.length > 0 || this.#position > this.#journal.completed
+  }
+
+  journalCompleted(): void {
+    const first = this.#held[0]
+    if (first !== undefined && first.position <= this.#journal.completed) this.#turn.flush(this.#owner)
   }
 
   /**
@@ -72,7 +104,7 @@ export class Output {
 
   /** Sends bytes from where they rest: they must never change, however long the peer takes to read them. */
   appendShared(bytes: Buffer): void {
-    if (this.pendingBytes === 0) this.#turn.flush(this.#owner)
+    if (this.#isSilent) this.#turn.flush(this.#owner)
     if (this.#length > 0) {
       this.#full.push(this.chunk)
       this.#fullLengths.push(this.#length)
@@ -84,15 +116,17 @@ export class Output {
     this.pendingBytes += bytes.length
   }
 
-  /** Hands everything to the transport; what it has taken at once goes back to the pool. */
+  /** Hands over to the transport what may leave; what it has taken at once goes back to the pool. */
   flush(transport: Transport): void {
     if (this.pendingBytes === 0) return
-    const full = this.#full
-    for (let i = 0; i < full.length; i++) {
-      const length = this.#fullLengths[i] as number
-      if (length === SHARED) transport.write(full[i] as Buffer, true)
-      else this.#write(transport, full[i] as Buffer, length)
+    if (this.held) {
+      this.#setAside()
+      this.#sendHeld(transport)
+      return
     }
+    this.#position = 0
+    const full = this.#full
+    for (let i = 0; i < full.length; i++) this.#write(transport, full[i] as Buffer, this.#fullLengths[i] as number)
     full.length = 0
     this.#fullLengths.length = 0
     const last = this.chunk
@@ -103,12 +137,59 @@ export class Output {
     if (lastLength > 0) this.#write(transport, last, lastLength)
   }
 
+  /** Nobody is left to hear what waits. */
+  clear(): void {
+    this.#held = []
+    this.#position = 0
+    this.#journal.removeWaiter(this)
+  }
+
+  /** Nothing was said in this turn yet. */
+  get #isSilent(): boolean {
+    return this.#length === 0 && this.#full.length === 0
+  }
+
+  /** What this turn has said joins what waits. */
+  #setAside(): void {
+    const held = this.#held
+    if (held.length === 0) this.#journal.addWaiter(this)
+    const position = Math.max(this.#position, held.at(-1)?.position ?? 0)
+    this.#position = 0
+    for (let i = 0; i < this.#full.length; i++) {
+      held.push({ buffer: this.#full[i] as Buffer, length: this.#fullLengths[i] as number, position })
+    }
+    this.#full.length = 0
+    this.#fullLengths.length = 0
+    if (this.#length === 0) return
+    // An answer is small: thousands of connections that wait for the disk must not keep a whole chunk each.
+    const buffer = Buffer.from(this.chunk.subarray(0, this.#length))
+    held.push({ buffer, length: SHARED, position })
+    this.#pool.give(this.chunk)
+    this.chunk = NO_CHUNK
+    this.#length = 0
+  }
+
+  #sendHeld(transport: Transport): void {
+    const held = this.#held
+    const { completed } = this.#journal
+    let count = 0
+    for (; count < held.length; count++) {
+      const { buffer, length, position } = held[count] as HeldBytes
+      if (position > completed) break
+      this.pendingBytes -= length === SHARED ? buffer.length : length
+      this.#write(transport, buffer, length)
+    }
+    held.splice(0, count)
+    if (held.length === 0) this.#journal.removeWaiter(this)
+  }
+
   #write(transport: Transport, chunk: Buffer, length: number): void {
-    if (transport.write(length === chunk.length ? chunk : chunk.subarray(0, length))) this.#pool.give(chunk)
+    if (length === SHARED) transport.write(chunk, true)
+    else if (transport.write(length === chunk.length ? chunk : chunk.subarray(0, length))) this.#pool.give(chunk)
   }
 
   #nextChunk(bytes: number): number {
-    if (this.pendingBytes === 0) this.#turn.flush(this.#owner)
+    if (this.#isSilent) this.#turn.flush(this.#owner)
     if (this.#length > 0) {
       this.#full.push(this.chunk)
       this.#fullLengths.push(this.#length)

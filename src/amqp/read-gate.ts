@@ -10,6 +10,8 @@ export const ReadStop = {
   ANSWERS: 4,
   /** The disk is behind, and it publishes. */
   FLOW: 8,
+  /** Much of what it is to be told waits for the journal. */
+  HELD: 16,
 } as const
 export type ReadStop = (typeof ReadStop)[keyof typeof ReadStop]
 

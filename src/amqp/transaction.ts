@@ -6,7 +6,7 @@ import {
   type Route,
   type VirtualHost,
 } from '../broker/index.ts'
-import type { Journal, JournalWaiter, Position } from '../store/index.ts'
+import type { Position } from '../store/index.ts'
 import type { Channel } from './channel.ts'
 import type { AmqpConsumer } from './consumer.ts'
 import { returnMessage } from './publisher.ts'
@@ -28,31 +28,33 @@ interface PendingSettlement {
   readonly settlement: Settlement
 }
 
-interface PendingCommit {
-  readonly position: Position
-  readonly committed: () => void
-}
+/**
+ * Bytes of messages that one transaction may have: its records are one group of the journal, and that has to be in memory
+ * whole.
+ */
+const TRANSACTION_BYTES_MAX = 256 * 1024 * 1024
 
 /**
  * What a channel has published and settled since its last commit or rollback. Messages are routed when they are
  * published and enqueued at commit; settlements are checked at once and take effect at commit. Source: RabbitMQ.
  */
-export class Transaction implements JournalWaiter {
-  readonly #journal: Journal
+export class Transaction {
   #publishes: PendingPublish[] = []
+  /** Of the publishes' messages. */
+  #bytes = 0
   #settlements: PendingSettlement[] = []
-  /** Commits that wait for the journal, in order. */
-  #commits: PendingCommit[] = []
 
-  constructor(journal: Journal) {
-    this.#journal = journal
-  }
-
-  /** @throws AmqpError 406 for malformed CC or BCC headers. */
+  /** @throws AmqpError 406 for malformed CC or BCC headers, or when the transaction becomes too large. */
   publish(vhost: VirtualHost, route: Route, message: Message, mandatory: boolean): void {
     const kept = message.owned ? message.copyView() : message.copy()
     const resolved = vhost.resolve(route, kept)
-    vhost.context.memory.used += kept.buffer.length
+    const bytes = kept.buffer.length
+    // A single message may be as large as messages may be.
+    if (this.#bytes > 0 && this.#bytes + bytes > TRANSACTION_BYTES_MAX) {
+      throw preconditionFailed(`a transaction is larger than ${TRANSACTION_BYTES_MAX} bytes`)
+    }
+    this.#bytes += bytes
+    vhost.context.memory.used += bytes
     this.#publishes.push({ route, message: kept, mandatory, resolved })
   }
 
@@ -72,62 +74,54 @@ export class Transaction implements JournalWaiter {
   }
 
   /**
-   * @param committed called when everything is as safe as the journal makes it.
+   * What is published and settled comes back after a crash all of it or not at all.
+   * @returns what has to be completed before commit-ok may be sent; 0 for nothing.
    * @throws AmqpError 406 when a queue has refused a message.
    */
-  commit(channel: Channel, committed: () => void): void {
-    const publishes = this.#publishes
+  commit(channel: Channel): Position {
+    const { storage, journal } = channel.vhost.context
+    const publishes = this.#takePublishes(channel)
     const settlements = this.#settlements
-    this.#publishes = []
     this.#settlements = []
-    let position: Position = 0
+    // Told before: what others have settled is not part of this.
+    storage.settlements.flush()
+    const before = journal.appended
     let rejected = false
-    for (const { route, message, mandatory, resolved } of publishes) {
-      channel.vhost.context.memory.used -= message.buffer.length
-      const { vhost } = channel
-      const result = resolved === undefined ? vhost.publish(route, message) : vhost.publishResolved(resolved)
-      position = Math.max(position, result.position)
-      rejected ||= result.rejected
-      if (mandatory && !result.routed) returnMessage(channel, resolved?.message ?? result.stored ?? message)
-    }
-    for (const { deliveryTag, queue, place, consumer, settlement } of settlements) {
-      applySettlement(channel, deliveryTag, queue, place, consumer, settlement)
+    storage.beginGroup()
+    try {
+      for (const publish of publishes) rejected = publishNow(channel, publish) || rejected
+      for (const { deliveryTag, queue, place, consumer, settlement } of settlements) {
+        applySettlement(channel, deliveryTag, queue, place, consumer, settlement)
+      }
+    } finally {
+      storage.settlements.flush()
+      storage.endGroup()
     }
     if (rejected) throw preconditionFailed('partial tx completion')
-    this.#whenCompleted(position, committed)
+    return journal.appended > before ? journal.appended : 0
   }
 
   /** Forgets the publishes; what was settled waits for its settlement again, without being delivered again. */
   rollback(channel: Channel): void {
-    for (const { message } of this.#publishes) channel.vhost.context.memory.used -= message.buffer.length
-    this.#publishes = []
+    this.#takePublishes(channel)
     const settlements = this.#settlements
     this.#settlements = []
     channel.unacked.restore(settlements)
   }
 
-  journalCompleted(): void {
-    const { completed } = this.#journal
-    for (let first = this.#commits[0]; first !== undefined && first.position <= completed; first = this.#commits[0]) {
-      this.#commits.shift()
-      first.committed()
-    }
-    if (this.#commits.length === 0) this.#journal.removeWaiter(this)
+  #takePublishes(channel: Channel): readonly PendingPublish[] {
+    const publishes = this.#publishes
+    channel.vhost.context.memory.used -= this.#bytes
+    this.#publishes = []
+    this.#bytes = 0
+    return publishes
   }
+}
 
-  /** The channel has gone: nobody is left to tell. */
-  close(channel: Channel): void {
-    this.rollback(channel)
-    this.#commits = []
-    this.#journal.removeWaiter(this)
-  }
-
-  #whenCompleted(position: Position, committed: () => void): void {
-    if (this.#commits.length === 0 && position <= this.#journal.completed) {
-      committed()
-      return
-    }
-    if (this.#commits.length === 0) this.#journal.addWaiter(this)
-    this.#commits.push({ position, committed })
-  }
+/** @returns whether a queue has refused it. */
+function publishNow(channel: Channel, { route, message, mandatory, resolved }: PendingPublish): boolean {
+  const { vhost } = channel
+  const result = resolved === undefined ? vhost.publish(route, message) : vhost.publishResolved(resolved)
+  if (mandatory && !result.routed) returnMessage(channel, resolved?.message ?? result.stored ?? message)
+  return result.rejected
 }

@@ -17,12 +17,14 @@ export function confirmSelect(channel: Channel, method: ConfirmSelect): void {
 
 export function txSelect(channel: Channel): void {
   if (channel.confirms !== undefined) throw preconditionFailed('cannot switch from confirm to tx mode')
-  channel.transaction ??= new Transaction(channel.connection.journal)
+  channel.transaction ??= new Transaction()
   channel.send(encodeTxSelectOk(channel.number, {}))
 }
 
 export function txCommit(channel: Channel): void {
-  transactionOf(channel).commit(channel, () => channel.send(encodeTxCommitOk(channel.number, {})))
+  const position = transactionOf(channel).commit(channel)
+  channel.send(encodeTxCommitOk(channel.number, {}))
+  channel.connection.holdOutput(position)
 }
 
 export function txRollback(channel: Channel): void {

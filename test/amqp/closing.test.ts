@@ -23,6 +23,7 @@ import {
   encodeTxCommit,
   encodeTxSelect,
   QUEUE_DECLARE_OK,
+  TX_COMMIT_OK,
   TX_SELECT_OK,
 } from '../../src/codec/index.ts'
 import { LateJournal, openClient, openNode, publish, TestClient, TestNode } from './harness.ts'
@@ -302,6 +303,8 @@ for (const [what, end] of [
       client.receive(Buffer.concat([publish(1, { routingKey: 'q', properties: { deliveryMode: 2 } }), end]))
       journal.complete()
       node.settle()
+      // What was committed is said first, whatever came behind it.
+      if (transactional) client.expect(TX_COMMIT_OK, 1)
       t.is(client.transcript().length, 1, 'only the close or close-ok')
       client.disconnect()
       journal.complete()

@@ -37,6 +37,7 @@ import {
   readUint32,
   readUint64,
 } from '../../src/codec/index.ts'
+import { LateJournal } from './late-journal.ts'
 import { LOCAL_PEER, TestNode, type TestNodeOptions } from './node.ts'
 import { RecordingTransport } from './transport.ts'
 
@@ -188,8 +189,13 @@ export class TestClient {
     return this
   }
 
+  /** Declares a queue and takes declare-ok; a late journal completes what it has by then. */
   declareQueue(channel: number, queue: string, fields: QueueDeclareFields = {}): Fields {
     this.send(encodeQueueDeclare(channel, { queue, ...fields }))
+    if (this.node.journal instanceof LateJournal) {
+      this.node.journal.complete()
+      this.node.settle()
+    }
     return this.expect(QUEUE_DECLARE_OK, channel)
   }
 
