@@ -2,4 +2,6 @@ export type { Authentication, AuthOutcome, Mechanism } from './mechanisms/mechan
 export { createMechanisms } from './mechanisms/registry.ts'
 export { hashPassword, verifyPassword } from './password.ts'
 export type { PermissionPatterns, Permissions, TopicPatterns } from './permissions.ts'
+export { type UserLog, UserRecordType } from './user-record.ts'
+export { UserReplay } from './user-replay.ts'
 export { type User, Users, type UsersOptions } from './users.ts'

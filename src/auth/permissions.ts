@@ -26,6 +26,7 @@ export interface Permissions {
 }
 
 interface TopicRule {
+  readonly patterns: TopicPatterns
   readonly write: RegExp
   readonly read: RegExp
 }
@@ -36,7 +37,8 @@ interface TopicRule {
  */
 export class PermissionRow implements Permissions {
   generation = 0
-  granted = false
+  /** As they were given; undefined when nothing is granted. */
+  patterns: PermissionPatterns | undefined
   readonly #placeholders: Readonly<Record<string, string>>
   #configure = NOTHING
   #write = NOTHING
@@ -47,8 +49,17 @@ export class PermissionRow implements Permissions {
     this.#placeholders = { username, vhost }
   }
 
+  get granted(): boolean {
+    return this.patterns !== undefined
+  }
+
   get topics(): boolean {
     return this.#topics.size > 0
+  }
+
+  /** Exchanges and the patterns for each, as they were given. */
+  *topicPatterns(): Iterable<readonly [exchange: string, patterns: TopicPatterns]> {
+    for (const [exchange, { patterns }] of this.#topics) yield [exchange, patterns]
   }
 
   /** @throws SyntaxError when a pattern is not a regular expression; nothing has changed then. */
@@ -59,7 +70,7 @@ export class PermissionRow implements Permissions {
     this.#configure = configure
     this.#write = write
     this.#read = read
-    this.granted = true
+    this.patterns = { ...patterns }
     this.generation++
   }
 
@@ -68,13 +79,14 @@ export class PermissionRow implements Permissions {
     this.#write = NOTHING
     this.#read = NOTHING
     this.#topics.clear()
-    this.granted = false
+    this.patterns = undefined
     this.generation++
   }
 
   /** @throws SyntaxError when a pattern is not a regular expression; nothing has changed then. */
   grantTopic(exchange: string, patterns: TopicPatterns): void {
     this.#topics.set(exchange, {
+      patterns: { ...patterns },
       write: compile(this.#expand(patterns.write)),
       read: compile(this.#expand(patterns.read)),
     })

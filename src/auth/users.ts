@@ -1,5 +1,7 @@
+import type { JournalRecord } from '../store/index.ts'
 import { hashPassword, verifyPassword } from './password.ts'
 import { type PermissionPatterns, PermissionRow, type Permissions, type TopicPatterns } from './permissions.ts'
+import { permissionsRecord, textsRecord, topicRecord, type UserLog, UserRecordType, userRecord } from './user-record.ts'
 
 /** Somebody who has logged in. */
 export interface User {
@@ -11,6 +13,8 @@ export interface User {
 export interface UsersOptions {
   /** Users who may only connect from the same host; `none` lets everybody in from everywhere. Default: `guest`. */
   readonly loopbackUsers?: readonly string[] | 'none'
+  /** Told of every change, before it counts. Default: nobody. */
+  readonly log?: UserLog
 }
 
 interface Account {
@@ -26,9 +30,11 @@ const NOBODY = hashPassword('nobody')
 export class Users {
   readonly #accounts = new Map<string, Account>()
   readonly #loopbackUsers: ReadonlySet<string>
+  readonly #log: UserLog | undefined
 
   constructor(options: UsersOptions = {}) {
-    const { loopbackUsers = ['guest'] } = options
+    const { loopbackUsers = ['guest'], log } = options
+    this.#log = log
     this.#loopbackUsers = new Set(loopbackUsers === 'none' ? [] : loopbackUsers)
   }
 
@@ -42,9 +48,15 @@ export class Users {
 
   /** Adds a user, or gives an existing one a new password and new tags; permissions stay as they are. */
   add(name: string, password: string, tags: readonly string[] = []): User {
+    return this.addHashed(name, hashPassword(password), tags)
+  }
+
+  /** As `add`, with a password that is hashed already, as `hashPassword` does. */
+  addHashed(name: string, passwordHash: string, tags: readonly string[] = []): User {
     const user: User = { name, tags: [...tags] }
     const rows = this.#accounts.get(name)?.rows ?? new Map<string, PermissionRow>()
-    this.#accounts.set(name, { user, passwordHash: hashPassword(password), rows })
+    this.#log?.append(userRecord(name, passwordHash, user.tags), UserRecordType.USER)
+    this.#accounts.set(name, { user, passwordHash, rows })
     return user
   }
 
@@ -52,6 +64,7 @@ export class Users {
   delete(name: string): boolean {
     const account = this.#accounts.get(name)
     if (account === undefined) return false
+    this.#log?.append(textsRecord(name), UserRecordType.USER_DELETED)
     for (const row of account.rows.values()) row.revoke()
     return this.#accounts.delete(name)
   }
@@ -80,27 +93,56 @@ export class Users {
    */
   setPermissions(name: string, vhost: string, patterns: PermissionPatterns): void {
     this.#row(name, vhost).grant(patterns)
+    this.#log?.append(permissionsRecord(name, vhost, patterns), UserRecordType.PERMISSIONS)
   }
 
   clearPermissions(name: string, vhost: string): void {
-    this.#accounts.get(name)?.rows.get(vhost)?.revoke()
+    const row = this.#accounts.get(name)?.rows.get(vhost)
+    if (row === undefined) return
+    this.#log?.append(textsRecord(name, vhost), UserRecordType.PERMISSIONS_CLEARED)
+    row.revoke()
   }
 
   /** As `setPermissions`; a topic permission alone does not let a user into the virtual host. */
   setTopicPermissions(name: string, vhost: string, exchange: string, patterns: TopicPatterns): void {
     this.#row(name, vhost).grantTopic(exchange, patterns)
+    this.#log?.append(topicRecord(name, vhost, exchange, patterns), UserRecordType.TOPIC_PERMISSIONS)
   }
 
   clearTopicPermissions(name: string, vhost: string, exchange: string): void {
-    this.#accounts.get(name)?.rows.get(vhost)?.revokeTopic(exchange)
+    const row = this.#accounts.get(name)?.rows.get(vhost)
+    if (row === undefined) return
+    this.#log?.append(textsRecord(name, vhost, exchange), UserRecordType.TOPIC_PERMISSIONS_CLEARED)
+    row.revokeTopic(exchange)
   }
 
   /** Forgets what anybody may do in a virtual host that has gone. */
   forgetVirtualHost(vhost: string): void {
+    this.#log?.append(textsRecord(vhost), UserRecordType.VHOST_FORGOTTEN)
     for (const { rows } of this.#accounts.values()) {
       rows.get(vhost)?.revoke()
       rows.delete(vhost)
     }
+  }
+
+  /** Appends everybody and what each may do, in an order in which `UserReplay` can take it. */
+  write(append: (record: JournalRecord, type: UserRecordType) => void): void {
+    for (const [name, { user, passwordHash, rows }] of this.#accounts) {
+      append(userRecord(name, passwordHash, user.tags), UserRecordType.USER)
+      for (const [vhost, row] of rows) {
+        if (row.patterns !== undefined) {
+          append(permissionsRecord(name, vhost, row.patterns), UserRecordType.PERMISSIONS)
+        }
+        for (const [exchange, patterns] of row.topicPatterns()) {
+          append(topicRecord(name, vhost, exchange, patterns), UserRecordType.TOPIC_PERMISSIONS)
+        }
+      }
+    }
+  }
+
+  /** Everybody there is joins these, with all permissions; nobody is told. */
+  takeOver(others: Users): void {
+    for (const [name, account] of others.#accounts) this.#accounts.set(name, account)
   }
 
   #row(name: string, vhost: string): PermissionRow {
