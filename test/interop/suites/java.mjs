@@ -8,7 +8,7 @@ import { CannotInstall } from '../lib/skip.mjs'
 const source = join(interopDir, 'java')
 const classFiles = ['Checks', 'Client', 'Spring'].map((name) => join(source, `src/main/java/interop/${name}.java`))
 
-async function install() {
+export async function installJava() {
   const dir = await cached('java', [join(source, 'pom.xml'), ...classFiles], async (target) => {
     cpSync(source, target, { recursive: true })
     const goals = ['compile', 'dependency:build-classpath', `-Dmdep.outputFile=${join(target, 'classpath.txt')}`]
@@ -22,7 +22,7 @@ async function install() {
 
 function program(name, main, about) {
   const run = (classpath, target) => runProgram('java', ['-cp', classpath, main], { limitSeconds: 90 }, target)
-  return { name, about, install, run }
+  return { name, about, install: installJava, run }
 }
 
 // Each run is bounded by its message counts where PerfTest has them, else by seconds.
@@ -59,5 +59,5 @@ async function perfTest(classpath, target) {
 export const java = [
   program('java-client', 'interop.Client', "RabbitMQ's Java client with topology recovery"),
   program('java-spring', 'interop.Spring', 'Spring AMQP request/reply, confirms, returns, listener containers'),
-  { name: 'java-perftest', about: "RabbitMQ's PerfTest, short runs", install, run: perfTest },
+  { name: 'java-perftest', about: "RabbitMQ's PerfTest, short runs", install: installJava, run: perfTest },
 ]
