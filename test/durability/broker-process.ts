@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { Client } from './client.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../bin/leveret.js', import.meta.url))
 const READY_MS = 20_000
@@ -7,8 +8,9 @@ const STOP_MS = 20_000
 
 /** A broker whose life a proof has in its hand. */
 export interface BrokerHost {
-  /** Starts it on what it left behind, and resolves with its port when clients may connect. */
-  start(): Promise<number>
+  /** Starts it on what it left behind, and resolves when clients may connect. */
+  start(): Promise<void>
+  connect(): Promise<Client>
   /** Starts it, and kills it so many ms later, whether it was ready or not. */
   startAndKill(afterMs: number): Promise<void>
   /** SIGKILL; resolves when the process is no more. */
@@ -20,6 +22,8 @@ export interface BrokerHost {
 /** `leveret start` as a process, always on the same data directory. */
 export class BrokerProcess implements BrokerHost {
   readonly directory: string
+  /** Of the last one. */
+  port = 0
   /** What the last one has said. */
   log = ''
   /** Of the last one, when it has ended; -1 after a signal. */
@@ -42,16 +46,17 @@ export class BrokerProcess implements BrokerHost {
     return this.#ended
   }
 
-  async start(): Promise<number> {
+  async start(): Promise<void> {
     const child = this.#spawn()
-    return new Promise((resolve, reject) => {
+    await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`not ready after ${READY_MS} ms:\n${this.log}`)), READY_MS)
       const read = () => {
         const port = /Server startup complete.* amqp=\S+:(\d+)/.exec(this.log)?.[1]
         if (port === undefined) return
         clearTimeout(timer)
         child.stdout?.off('data', read)
-        resolve(Number(port))
+        this.port = Number(port)
+        resolve()
       }
       child.stdout?.on('data', read)
       this.#ended.then(() => {
@@ -59,6 +64,10 @@ export class BrokerProcess implements BrokerHost {
         reject(new Error(`the broker ended with ${this.exitCode} before it was ready:\n${this.log}`))
       })
     })
+  }
+
+  connect(): Promise<Client> {
+    return Client.connect(this.port)
   }
 
   async startAndKill(afterMs: number): Promise<void> {

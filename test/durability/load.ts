@@ -1,5 +1,6 @@
 import type { Random } from '../store/random.ts'
-import { Client } from './client.ts'
+import type { BrokerHost } from './broker-process.ts'
+import type { Client } from './client.ts'
 import type { Comings } from './comings.ts'
 import { ConsumingClient } from './consuming-client.ts'
 import type { Keys } from './keys.ts'
@@ -17,6 +18,8 @@ export interface World {
   readonly comings: Comings
   /** Largest body. */
   readonly bytesMax: number
+  /** Most messages that one publisher sends. */
+  readonly messagesMax: number
   /** The share of messages that are not persistent. */
   readonly transientShare: number
 }
@@ -46,17 +49,17 @@ export class Load {
   }
 
   /** Connects everybody and sets them to work. */
-  static async start(world: World, port: number, round: number): Promise<Load> {
+  static async start(world: World, broker: BrokerHost, round: number): Promise<Load> {
     const { random } = world
     const opening: Promise<Worker>[] = []
     for (let number = random.between(1, PUBLISHERS); number > 0; number--) {
-      opening.push(PublishingClient.open(world, await Client.connect(port), `publisher ${round}.${number}`))
+      opening.push(PublishingClient.open(world, await broker.connect(), `publisher ${round}.${number}`))
     }
     for (let number = random.between(0, CONSUMERS); number > 0; number--) {
-      opening.push(ConsumingClient.open(world, await Client.connect(port), `consumer ${round}.${number}`))
+      opening.push(ConsumingClient.open(world, await broker.connect(), `consumer ${round}.${number}`))
     }
-    opening.push(TransactingClient.open(world, await Client.connect(port), `transactions ${round}`))
-    opening.push(world.comings.open(world, await Client.connect(port), `comings ${round}`))
+    opening.push(TransactingClient.open(world, await broker.connect(), `transactions ${round}`))
+    opening.push(world.comings.open(world, await broker.connect(), `comings ${round}`))
     return new Load(world, await Promise.all(opening))
   }
 

@@ -26,7 +26,7 @@ export class PublishingClient implements Worker {
     this.#channel = channel
     this.#confirms = new Confirms(world.ledger, channel)
     this.#window = pick(random, [1, 10, 100, 1000])
-    this.#left = random.between(50, 1500)
+    this.#left = random.between(1, world.messagesMax)
     this.#targets = topology.targets.flatMap((target) => Array<Target>(target.weight).fill(target))
   }
 

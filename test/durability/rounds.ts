@@ -1,6 +1,5 @@
 import { Random } from '../store/random.ts'
 import type { BrokerHost } from './broker-process.ts'
-import { Client } from './client.ts'
 import { Comings } from './comings.ts'
 import { Keys } from './keys.ts'
 import { Ledger } from './ledger.ts'
@@ -15,8 +14,6 @@ export interface KillRoundsOptions {
   /** A broker with a directory of its own. */
   readonly newBroker: (number: number) => BrokerHost
   readonly say: (line: string) => void
-  /** Whether it knows delays and deduplication. Default true. */
-  readonly hasPlugins?: boolean
   /** Ends at the first round that is not good. Default false. */
   readonly endsAtFault?: boolean
   /** The share of messages that are not persistent. Default 0.1. */
@@ -25,6 +22,7 @@ export interface KillRoundsOptions {
 
 const FAULTS_SHOWN = 8
 const LOAD_MS_MAX = 300
+const MESSAGES_MAX = 1500
 
 /** How a round ends. */
 type Ending = 'killed' | 'stopped at rest' | 'stopped under load'
@@ -35,7 +33,7 @@ export class KillRounds {
   readonly #random: Random
   #broker!: BrokerHost
   #world!: World
-  #port = 0
+  #isUsable = false
   #directories = 0
 
   constructor(options: KillRoundsOptions) {
@@ -58,7 +56,7 @@ export class KillRounds {
           for (const fault of faults.slice(0, FAULTS_SHOWN)) say(`  ${fault}`)
           // What comes after a fault only tells of the same.
           await this.#broker.kill()
-          this.#port = 0
+          this.#isUsable = false
         }
       }
     } finally {
@@ -69,7 +67,7 @@ export class KillRounds {
 
   async #guarded(round: number): Promise<readonly string[]> {
     try {
-      if (this.#port === 0 || this.#random.chance(0.1)) await this.#anew()
+      if (!this.#isUsable || this.#random.chance(0.1)) await this.#anew()
       await this.#round(round)
     } catch (error) {
       this.#world.ledger.faults.push((error as Error).stack ?? String(error))
@@ -79,16 +77,18 @@ export class KillRounds {
 
   /** A new broker with nothing in it but the topology. */
   async #anew(): Promise<void> {
-    const { newBroker, hasPlugins = true, bytesMax, transientShare = 0.1 } = this.#options
-    if (this.#port !== 0) await this.#broker.stop()
+    const { newBroker, bytesMax, transientShare = 0.1 } = this.#options
+    if (this.#isUsable) await this.#broker.stop()
     this.#broker = newBroker(++this.#directories)
     const ledger = new Ledger()
-    const topology = new Topology(ledger, hasPlugins)
+    const topology = new Topology(ledger)
     const comings = new Comings(topology.comings)
     const keys = new Keys()
-    this.#world = { random: this.#random, ledger, topology, keys, comings, bytesMax, transientShare }
-    this.#port = await this.#broker.start()
-    const client = await Client.connect(this.#port)
+    const sizes = { bytesMax, transientShare, messagesMax: MESSAGES_MAX }
+    this.#world = { random: this.#random, ledger, topology, keys, comings, ...sizes }
+    await this.#broker.start()
+    this.#isUsable = true
+    const client = await this.#broker.connect()
     await topology.declare(await client.openChannel())
     await client.close()
   }
@@ -97,13 +97,13 @@ export class KillRounds {
     const random = this.#random
     const { ledger } = this.#world
     const before = { published: ledger.published, confirmed: ledger.confirmed, acknowledged: ledger.acknowledged }
-    const load = await Load.start(this.#world, this.#port, round)
+    const load = await Load.start(this.#world, this.#broker, round)
     const afterMs = random.chance(0.2) ? 0 : random.below(LOAD_MS_MAX)
     await new Promise((resolve) => setTimeout(resolve, afterMs))
     const ending = await this.#end(load)
     const extra = await this.#restart()
     const isExact = ending === 'stopped at rest' && extra === ''
-    const found = await Verification.run(this.#world, this.#port, isExact)
+    const found = await Verification.run(this.#world, this.#broker, isExact)
     const counted = [
       `${ledger.published - before.published} published`,
       `${ledger.confirmed - before.confirmed} confirmed`,
@@ -140,16 +140,16 @@ export class KillRounds {
       await this.#broker.startAndKill(afterMs)
       extra += `, killed ${afterMs} ms into the start`
     }
-    this.#port = await this.#broker.start()
+    await this.#broker.start()
     this.#world.ledger.restarted()
     if (random.chance(0.15)) {
       const afterMs = random.below(60)
-      const verifying = Verification.run(this.#world, this.#port, false).catch(() => 0)
+      const verifying = Verification.run(this.#world, this.#broker, false).catch(() => 0)
       await new Promise((resolve) => setTimeout(resolve, afterMs))
       await this.#broker.kill()
       await verifying
       extra += `, killed ${afterMs} ms into reading`
-      this.#port = await this.#broker.start()
+      await this.#broker.start()
       this.#world.ledger.restarted()
     }
     return extra

@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { Broker } from '../../src/index.ts'
 import { until } from '../helpers/until.ts'
 import type { BrokerHost } from './broker-process.ts'
+import { Client } from './client.ts'
 
 /**
  * A broker that loses nothing when it is killed: it stays where it is, and only its connections are cut. What a proof
@@ -13,19 +14,24 @@ export class SurvivingBroker implements BrokerHost {
   readonly #between: (broker: Broker) => Promise<void>
   #broker: Broker | undefined
   #proxy: Server | undefined
+  #port = 0
   readonly #sockets = new Set<Socket>()
 
   constructor(between: (broker: Broker) => Promise<void> = async () => undefined) {
     this.#between = between
   }
 
-  async start(): Promise<number> {
+  async start(): Promise<void> {
     this.#broker ??= await Broker.start()
     const { port } = this.#broker
     this.#proxy = createServer((client) => this.#join(client, connect(port, '127.0.0.1')))
     this.#proxy.listen(0, '127.0.0.1')
     await once(this.#proxy, 'listening')
-    return (this.#proxy.address() as AddressInfo).port
+    this.#port = (this.#proxy.address() as AddressInfo).port
+  }
+
+  connect(): Promise<Client> {
+    return Client.connect(this.#port)
   }
 
   async startAndKill(): Promise<void> {}

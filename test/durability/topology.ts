@@ -29,7 +29,6 @@ export interface Target {
   readonly mayRefuse?: boolean
 }
 
-const FAN = 20
 const TTL_MS = 200
 const HOUR_MS = 3_600_000
 const LENGTH_MAX = 80
@@ -55,8 +54,8 @@ export class Topology {
   readonly #exchanges: { readonly name: string; readonly type: string; readonly args: Record<string, unknown> }[] = []
   readonly #bindings: { exchange: string; queue: string; key: string; args: Record<string, unknown> }[] = []
 
-  /** @param hasPlugins whether the broker knows delays and deduplication. */
-  constructor(ledger: Ledger, hasPlugins = true) {
+  /** @param fanQueues how many queues one message goes to. */
+  constructor(ledger: Ledger, fanQueues = 20) {
     this.#ledger = ledger
     const plain = ['plain.0', 'plain.1', 'plain.2', 'plain.3'].map((name) => this.#queue(name))
     const quorum = ['quorum.0', 'quorum.1'].map((name) => this.#quorum(name))
@@ -70,9 +69,11 @@ export class Topology {
     const short = { 'x-message-ttl': TTL_MS, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'short.dead' }
     this.#queue('short', short)
     const shortDead = this.#queue('short.dead', {}, { isUnordered: true, repeats: true })
-    const fan = Array.from({ length: FAN }, (_, at) =>
+    const fan = Array.from({ length: fanQueues }, (_, at) =>
       at % 5 === 0 ? this.#quorum(`fan.${at}`) : this.#queue(`fan.${at}`),
     )
+    const later = this.#queue('later', {}, { isUnordered: true })
+    const once = this.#queue('once')
     const heads = [this.#queue('heads.0'), this.#queue('heads.1')] as const
     const transaction = [this.#queue('tx.0'), this.#queue('tx.1'), this.#quorum('tx.2')] as const
     this.barrier = this.#queue('barrier')
@@ -88,10 +89,14 @@ export class Topology {
     this.#exchange('heads', 'headers')
     this.#bind('heads', heads[0], '', { kind: 'a', 'x-match': 'all' })
     this.#bind('heads', heads[1], '', { kind: 'a', other: 1, 'x-match': 'any' })
+    this.#exchange('delays', 'x-delayed-message', { 'x-delayed-type': 'direct' })
+    this.#bind('delays', later, 'later')
+    this.#exchange('dedup', 'direct', { 'x-message-deduplication': true, 'x-cache-size': 1_000_000 })
+    this.#bind('dedup', once, 'once')
     this.#exchange(this.comings, 'direct')
 
     const all = [...plain, ...quorum, ttl, work, quorumWork]
-    const targets: Target[] = [
+    this.targets = [
       ...all.map((line) => ({ exchange: '', routingKey: line.name, lines: [line], weight: 6 })),
       { exchange: '', routingKey: 'priority', lines: [priority], weight: 6, priorityMax: 5 },
       { exchange: '', routingKey: 'full', lines: [full], weight: 4, mayRefuse: true },
@@ -103,9 +108,9 @@ export class Topology {
       { exchange: 'topics', routingKey: 'a.z', lines: [plain[0] as Line, quorum[0] as Line], weight: 3 },
       { exchange: 'heads', routingKey: '', lines: [...heads], weight: 3, headers: { kind: 'a' } },
       { exchange: 'heads', routingKey: '', lines: [heads[1]], weight: 3, headers: { other: 1 } },
+      { exchange: 'delays', routingKey: 'later', lines: [later], weight: 3, delayMs: DELAY_MS },
+      { exchange: 'dedup', routingKey: 'once', lines: [once], weight: 3, isDeduplicated: true },
     ]
-    if (hasPlugins) targets.push(...this.#plugins())
-    this.targets = targets
     this.consumed = [...all, priority, full, ...fan, ...heads]
     this.graves = new Map([
       [work, grave],
@@ -165,19 +170,6 @@ export class Topology {
       calls.push(channel.call(encodeExchangeDeclare(channel.id, fields), EXCHANGE_DECLARE_OK))
     }
     await Promise.all(calls)
-  }
-
-  #plugins(): Target[] {
-    const later = this.#queue('later', {}, { isUnordered: true })
-    const once = this.#queue('once')
-    this.#exchange('delays', 'x-delayed-message', { 'x-delayed-type': 'direct' })
-    this.#bind('delays', later, 'later')
-    this.#exchange('dedup', 'direct', { 'x-message-deduplication': true, 'x-cache-size': 1_000_000 })
-    this.#bind('dedup', once, 'once')
-    return [
-      { exchange: 'delays', routingKey: 'later', lines: [later], weight: 3, delayMs: DELAY_MS },
-      { exchange: 'dedup', routingKey: 'once', lines: [once], weight: 3, isDeduplicated: true },
-    ]
   }
 
   #queue(name: string, args: Record<string, unknown> = {}, options: LineOptions = {}): Line {

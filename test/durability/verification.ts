@@ -1,6 +1,7 @@
 import { BASIC_CONSUME_OK, encodeBasicAck, encodeBasicConsume, toObject } from '../../src/codec/index.ts'
 import { makeBody } from './body.ts'
-import { type Channel, Client, type Received } from './client.ts'
+import type { BrokerHost } from './broker-process.ts'
+import type { Channel, Client, Received } from './client.ts'
 import { Confirms } from './confirms.ts'
 import type { Copy, Line } from './ledger.ts'
 import type { World } from './load.ts'
@@ -37,8 +38,8 @@ export class Verification {
    * @returns how many messages came.
    * @throws Closed when the broker goes away meanwhile.
    */
-  static async run(world: World, port: number, isExact: boolean): Promise<number> {
-    const client = await Client.connect(port)
+  static async run(world: World, broker: BrokerHost, isExact: boolean): Promise<number> {
+    const client = await broker.connect()
     const verification = new Verification(world, client)
     try {
       return await verification.#run(isExact)
