@@ -4,7 +4,9 @@ import type { Journal } from '../store/index.ts'
 import type { Exchange } from './exchange/exchange.ts'
 import type { Message } from './message.ts'
 import type { Queue } from './queue/queue.ts'
+import { SegmentTraffic } from './queue/segment-traffic.ts'
 import { SharedBodies } from './queue/shared-bodies.ts'
+import type { Slab } from './queue/slab.ts'
 import { SlabPool } from './queue/slab-pool.ts'
 import type { Storage } from './storage/index.ts'
 
@@ -16,6 +18,10 @@ export class MemoryAccount {
   readonly pool = new SlabPool()
   /** Large bodies that rest beside the slabs, each counted once however many queues hold it. */
   readonly bodies = new SharedBodies()
+  /** Slabs in memory that nothing is written to any more, the latest last: what could go to files. */
+  readonly sealed = new Set<Slab>()
+  /** Slabs on their way between memory and files. */
+  readonly traffic = new SegmentTraffic()
 }
 
 /** Limits that hold for every queue and exchange of a node. */

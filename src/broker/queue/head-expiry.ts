@@ -24,7 +24,7 @@ export class HeadExpiry {
     this.#due = due
   }
 
-  /** Whether the message that the line's `seek` has found has expired. */
+  /** Whether the message that the line's `seek` has found has expired; or may have, when its slab is paged. */
   isExpired(line: Line): boolean {
     const expiry = headExpiry(line)
     return expiry !== 0 && expiry <= this.#clock.now
@@ -39,6 +39,8 @@ export class HeadExpiry {
       ready += line.ready
       line.seek()
       const expiry = headExpiry(line)
+      // A paged head that may be due is being read, and its queue drained when it has come.
+      if (line.slab.paged !== undefined && expiry <= this.#clock.now) continue
       if (expiry !== 0 && expiry < earliest) earliest = expiry
     }
     if (ready === 0) this.possible = false
@@ -62,7 +64,8 @@ export class HeadExpiry {
   }
 }
 
+/** Not before this, when the slab is paged. */
 function headExpiry(line: Line): number {
   const { slab } = line
-  return recordExpiry(slab.memory.words, slab.locate(line.offset))
+  return slab.paged?.expiry ?? recordExpiry(slab.memory.words, slab.locate(line.offset))
 }

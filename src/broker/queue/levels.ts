@@ -1,4 +1,5 @@
 import { Line } from './line.ts'
+import type { Slab } from './slab.ts'
 import type { Slabs } from './slabs.ts'
 
 /** Of so many messages of a quorum queue with both levels waiting, one is of the normal level. */
@@ -39,6 +40,19 @@ export class Levels {
     return opened
   }
 
+  /** No slab has a message yet; new ones get numbers from this one on. */
+  numberFrom(number: number): void {
+    this.#slabs.numberFrom(
+      number,
+      [...this.descending()].map((line) => line.tail),
+    )
+  }
+
+  /** Takes over the slabs of a restart, which come in the order of their numbers and before any message. */
+  restore(slabs: readonly Slab[]): void {
+    for (const line of this.descending()) line.restore(slabs.filter((slab) => slab.line === line))
+  }
+
   /** The line whose first message is served next. Only when some message is ready. */
   head(): Line {
     const lines = this.#lines
@@ -49,7 +63,7 @@ export class Levels {
 
   /** Takes the message that the line's `seek` has found. */
   take(line: Line): void {
-    if (this.#quorum && line.requeued.size === 0) this.#turn = (this.#turn + 1) % QUORUM_TURN
+    if (this.#quorum && !line.returned) this.#turn = (this.#turn + 1) % QUORUM_TURN
     line.take()
   }
 

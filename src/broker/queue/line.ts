@@ -1,14 +1,16 @@
+import type { SegmentRef } from '../../store/index.ts'
 import { Message } from '../message.ts'
 import { Places } from './places.ts'
 import {
   headBytes,
+  JOURNALLED,
   REFERENCE,
+  recordBodyBytes,
   recordBytes,
   recordLength,
   recordState,
   SETTLED,
   setRecordState,
-  showRecord,
   writeContent,
   writeHead,
 } from './record.ts'
@@ -23,6 +25,9 @@ const FLOW_BYTES = 64 * 1024
 const KEPT_BYTES_MAX = 4096
 const FIRST_BYTES_MAX = 16 * 1024
 
+/** A slab that refers to so many bytes of large messages is not written to any more: its file is to stay handy. */
+const REFERENCE_BYTES_MAX = 1024 * 1024
+
 /**
  * Messages in the order of their arrival, in a chain of slabs: written at the last slab's end, read forward from the
  * first that is not read; what comes back is read before all that, in the order of its places.
@@ -34,9 +39,12 @@ export class Line {
   readonly level: number
   /** Places handed out and given back. */
   readonly requeued = new Places()
-  /** After `seek`: where the first ready record is. */
+  /** After `seek`: where the first ready record is, and whether it was handed out before. The slab may be paged. */
   slab: Slab
   offset = 0
+  returned = false
+  /** Listed as one whose last slab has nothing alive; kept here for the slabs. */
+  emptied = false
   readonly #slabs: Slabs
   #reading: Slab
   #tail: Slab
@@ -48,6 +56,11 @@ export class Line {
     this.#tail = slabs.open(this)
     this.#reading = this.#tail
     this.slab = this.#tail
+  }
+
+  /** The slab that is written to. */
+  get tail(): Slab {
+    return this.#tail
   }
 
   /**
@@ -62,17 +75,23 @@ export class Line {
     let slab = this.#tail
     if (slab.memory.size - slab.end < length) slab = this.#makeRoom(length)
     const offset = slab.end
+    let bytes = length
     if (referenced) {
       writeHead(slab.memory.words, offset, length, flags | REFERENCE, message, expiry)
-      this.#slabs.addReference(slab, offset, message)
+      bytes += this.#slabs.addReference(slab, offset, message)
     } else {
       writeHead(slab.memory.words, offset, length, flags, message, expiry)
       writeContent(slab.memory, offset, message)
     }
     slab.end = offset + length
     slab.live++
-    slab.liveBytes += length
+    slab.liveBytes += bytes
+    if ((flags & JOURNALLED) !== 0) {
+      slab.journalled++
+      slab.journalledBytes += bytes
+    }
     this.ready++
+    if (slab.referenceBytes >= REFERENCE_BYTES_MAX) this.seal(slab)
     return slab.number * PLACE_SPAN + offset
   }
 
@@ -82,23 +101,23 @@ export class Line {
       const place = this.requeued.first
       this.slab = this.#slabs.find(place)
       this.offset = place - this.slab.number * PLACE_SPAN
+      this.returned = true
       return
     }
-    let slab = this.#reading
-    while (slab.readAt === slab.end) {
-      this.#slabs.noteSparse(slab)
-      slab = slab.next as Slab
-    }
-    this.#reading = slab
+    const reading = this.#reading
+    const slab = reading.readAt === reading.end ? this.#readOn(reading) : reading
     this.slab = slab
     this.offset = slab.readAt
+    this.returned = false
   }
 
   /** Takes the record that `seek` has just found out of the ready ones; it stays until it is settled. */
   take(): void {
     this.ready--
-    if (this.requeued.size > 0) this.requeued.removeFirst()
-    else this.slab.readAt += recordLength(this.slab.memory.words, this.offset)
+    const { slab } = this
+    if (this.returned) this.requeued.removeFirst()
+    else if (slab.plain) slab.readAt += recordLength(slab.memory.words, this.offset)
+    else slab.readAt = slab.following(this.offset)
   }
 
   /** Puts a place that was taken back to where it was. */
@@ -109,80 +128,172 @@ export class Line {
 
   /** Shows a record of this line in the view. */
   show(slab: Slab, offset: number, view: Message): void {
-    const at = slab.locate(offset)
-    const { bytes, words } = slab.memory
-    if ((recordState(words, at) & REFERENCE) === 0) showRecord(bytes, words, at, view)
-    else view.assign(slab.references?.get(offset) as Message)
+    slab.show(offset, slab.locate(offset), view)
   }
 
-  /**
-   * The end of a record that was taken.
-   * @returns its state before
-   */
-  settle(slab: Slab, offset: number): number {
+  /** The end of a record that was taken. */
+  settle(slab: Slab, offset: number): void {
     const at = slab.locate(offset)
     const { words } = slab.memory
     const state = recordState(words, at)
     if ((state & SETTLED) !== 0) throw new Error('a message was settled twice')
     setRecordState(words, at, state | SETTLED)
-    slab.liveBytes -= recordLength(words, at)
-    if ((state & REFERENCE) !== 0) this.#slabs.removeReference(slab, offset)
+    const length = recordLength(words, at)
+    const bytes = (state & REFERENCE) === 0 ? length : length + this.#slabs.removeReference(slab, offset)
+    slab.liveBytes -= bytes
+    if ((state & JOURNALLED) !== 0) {
+      slab.journalled--
+      slab.journalledBytes -= bytes
+      this.#slabs.settled.add(slab.number, offset, length, recordBodyBytes(words, at))
+    }
     this.release(slab)
-    return state
   }
 
   /** One live record, or one view that counted as such, less. */
   release(slab: Slab): void {
     if (--slab.live === 0) this.#emptied(slab)
-    else if (slab.next !== undefined && slab.readAt === slab.end) this.#slabs.noteSparse(slab)
+    else if (slab !== this.#tail && slab.readAt === slab.end) this.#slabs.noteSparse(slab)
   }
 
   /** Drops all that is ready; what is taken stays. */
   purge(): void {
-    const reading = this.#reading
-    reading.live++
     for (const place of this.requeued.sorted()) {
-      const slab = this.#slabs.find(place)
-      this.settle(slab, place - slab.number * PLACE_SPAN)
+      const slab = this.#slabs.findLive(place)
+      if (slab !== undefined) this.settle(slab, place - slab.number * PLACE_SPAN)
     }
     this.requeued.clear()
-    while (reading.readAt < reading.end) {
-      const offset = reading.readAt
-      reading.readAt += recordLength(reading.memory.words, offset)
-      this.settle(reading, offset)
-    }
-    // Everything behind the slab being read is ready: no record of it needs to be looked at.
-    for (let slab = reading.next; slab !== undefined; slab = reading.next) {
-      this.#slabs.dropReferences(slab)
+    const tail = this.#tail
+    for (let slab: Slab | undefined = this.#reading; slab !== undefined; slab = slab.next) {
+      if (slab.readAt === slab.end) continue
+      if (slab === tail || slab.readAt > slab.startAt) {
+        this.#purgeRecords(slab)
+        continue
+      }
+      // Nothing of it was handed out, so no record of it needs to be looked at.
+      if (slab.journalled > 0) this.#slabs.settled.addSlab(slab.number, slab.journalled)
       slab.live = 0
-      slab.liveBytes = 0
-      if (slab === this.#tail) break
-      this.#remove(slab)
+      this.drop(slab)
     }
-    if (this.#tail !== reading) this.#emptied(this.#tail)
     this.ready = 0
-    this.release(reading)
   }
 
   /** Adds copies of the first ready messages, at most as many as the list may still take. */
   peek(limit: number, into: Message[]): void {
     for (const place of this.requeued.sorted()) {
       if (into.length >= limit) return
-      const slab = this.#slabs.find(place)
-      into.push(this.#copy(slab, place - slab.number * PLACE_SPAN))
+      const slab = this.#slabs.findLive(place)
+      if (slab !== undefined) into.push(copyOf(slab, place - slab.number * PLACE_SPAN))
     }
     for (let slab: Slab | undefined = this.#reading; slab !== undefined; slab = slab.next) {
-      for (let offset = slab.readAt; offset < slab.end; offset += recordLength(slab.memory.words, offset)) {
+      if (into.length >= limit) return
+      if (slab.readAt < slab.end) this.#slabs.paging.loadNow(slab)
+      for (let offset = slab.readAt; offset < slab.end; offset = slab.following(offset)) {
         if (into.length >= limit) return
-        into.push(this.#copy(slab, offset))
+        into.push(copyOf(slab, offset))
       }
     }
   }
 
-  #copy(slab: Slab, offset: number): Message {
-    const view = new Message()
-    this.show(slab, offset, view)
-    return view.owned ? view : view.copy()
+  /** Takes over the slabs of a restart, which come in the order of their numbers and before any message. */
+  restore(slabs: readonly Slab[]): void {
+    let previous: Slab | undefined
+    for (const slab of [...slabs, this.#tail]) {
+      slab.previous = previous
+      if (previous !== undefined) previous.next = slab
+      previous = slab
+    }
+    this.#reading = slabs[0] ?? this.#tail
+  }
+
+  /** Nothing more is written to this slab. */
+  seal(slab: Slab): void {
+    if (slab !== this.#tail || slab.end === 0) return
+    this.#firstBytes = FIRST_BYTES_MAX
+    this.#openTail()
+  }
+
+  /** It is written to, or read by somebody, or about to be. */
+  isHot(slab: Slab): boolean {
+    if (slab === this.#tail || this.#slabs.viewed) return true
+    if (!this.#slabs.hasConsumers) return false
+    let next: Slab | undefined = this.#reading
+    while (next !== undefined && next.readAt === next.end) next = next.next
+    if (slab === next || slab === next?.next) return true
+    return this.requeued.size > 0 && Math.floor(this.requeued.first / PLACE_SPAN) === slab.number
+  }
+
+  /** The slab, as it was at some time since it was sealed, lies in this file. @param synced a power cut does not take it. */
+  setSegment(slab: Slab, segment: SegmentRef, synced: boolean): void {
+    if (slab === this.#tail) throw new Error('a slab that is written to cannot be a file')
+    slab.segment = segment
+    slab.segmentSynced = synced
+  }
+
+  /** The slab is in memory and has no file any more. */
+  forgetSegment(slab: Slab): void {
+    if (!slab.resident) throw new Error('the slab is nowhere but in its file')
+    slab.segment = undefined
+    slab.segmentSynced = false
+  }
+
+  /** Moves what is alive in the slab together. */
+  pack(slab: Slab): void {
+    if (slab !== this.#tail && slab.resident && slab.live > 0) this.#slabs.pack(slab)
+  }
+
+  /** Reads the slab back, when it is its turn. @returns false when nothing of it is there any more, or not for now. */
+  load(slab: Slab): Promise<boolean> {
+    return this.#slabs.paging.load(slab)
+  }
+
+  /**
+   * Gives back the memory of a slab that has a file.
+   * @returns false when it is needed where it is.
+   */
+  pageOut(slab: Slab): boolean {
+    return slab !== this.#tail && this.#slabs.paging.pageOut(slab)
+  }
+
+  /** Some of what the slab had is not there any more. @returns the places of `places` that had been put back. */
+  lose(unread: number, places: ReadonlySet<number>): number[] {
+    const returned = this.requeued.removeAll(places)
+    this.ready -= unread + returned.length
+    return returned
+  }
+
+  /** Takes a slab, of which nothing is alive and which is not written to, out of the line. */
+  drop(slab: Slab): void {
+    const { previous, next } = slab
+    if (previous !== undefined) previous.next = next
+    if (next !== undefined) next.previous = previous
+    if (this.#reading === slab) this.#reading = next as Slab
+    this.#slabs.close(slab)
+  }
+
+  /**
+   * Places may be used again: when nothing of the last slab is alive it begins anew at its start, so that a short queue
+   * stays in the CPU's cache, and memory goes back.
+   */
+  restart(): void {
+    this.emptied = false
+    const tail = this.#tail
+    if (tail.live > 0) return
+    this.#firstBytes = Math.min(tail.end, FIRST_BYTES_MAX)
+    tail.end = 0
+    tail.readAt = 0
+    if (tail.memory.size > KEPT_BYTES_MAX) this.#slabs.allot(tail, 0)
+    this.#slabs.renumber(tail)
+  }
+
+  /** Goes on to the first slab that is not read; the one after that is going to be needed. */
+  #readOn(slab: Slab): Slab {
+    while (slab.readAt === slab.end) {
+      this.#slabs.noteSparse(slab)
+      slab = slab.next as Slab
+    }
+    this.#reading = slab
+    if (slab.next?.paged !== undefined) void this.#slabs.paging.load(slab.next)
+    return slab
   }
 
   /** The slab in which a record of this length can now be written. */
@@ -190,43 +301,62 @@ export class Line {
     const tail = this.#tail
     const { size } = tail.memory
     if (tail.live === 0) {
-      this.#slabs.allot(tail, Math.max(length, this.#firstBytes))
+      // Places are used again: before that, the journal has to know that nothing is there any more.
+      if (tail.end > 0) this.#slabs.settled.append()
+      const usual = tail.end === 0 ? this.#firstBytes : Math.min(tail.end * 2, FIRST_BYTES_MAX)
+      tail.end = 0
+      tail.readAt = 0
+      if (size < length) this.#slabs.allot(tail, Math.max(length, usual))
       return tail
     }
     const needed = tail.end + length
-    const backlog = tail.liveBytes * 2 > tail.end
+    const backlog = (tail.liveBytes - tail.referenceBytes) * 2 > tail.end
     if (backlog && needed <= SLAB_BYTES_MAX) {
       this.#slabs.grow(tail, needed)
       return tail
     }
-    const slab = this.#slabs.open(this)
+    const slab = this.#openTail()
     const usual = size > SLAB_BYTES_MAX ? 0 : backlog ? SLAB_BYTES_MAX : Math.min(size * 2, FLOW_BYTES)
     this.#slabs.allot(slab, Math.max(length, usual))
+    return slab
+  }
+
+  #openTail(): Slab {
+    const tail = this.#tail
+    const slab = this.#slabs.open(this)
     slab.previous = tail
     tail.next = slab
     this.#tail = slab
-    if (tail.readAt === tail.end) this.#slabs.noteSparse(tail)
+    if (tail.live === 0) {
+      this.drop(tail)
+    } else {
+      this.#slabs.seal(tail)
+      if (tail.readAt === tail.end) this.#slabs.noteSparse(tail)
+    }
     return slab
   }
 
   #emptied(slab: Slab): void {
-    if (slab !== this.#tail) {
-      this.#remove(slab)
-      return
-    }
-    // The tail begins again at its start, so that a short queue stays in the CPU's cache.
-    this.#firstBytes = Math.min(slab.end, FIRST_BYTES_MAX)
-    slab.end = 0
-    slab.readAt = 0
-    if (slab.memory.size > KEPT_BYTES_MAX) this.#slabs.allot(slab, 0)
-    this.#slabs.renumber(slab)
+    if (slab !== this.#tail) this.drop(slab)
+    else if (this.#slabs.stored) this.#slabs.noteEmptied(this)
+    else this.restart()
   }
 
-  #remove(slab: Slab): void {
-    const { previous, next } = slab
-    if (previous !== undefined) previous.next = next
-    if (next !== undefined) next.previous = previous
-    if (this.#reading === slab) this.#reading = next as Slab
-    this.#slabs.close(slab)
+  #purgeRecords(slab: Slab): void {
+    this.#slabs.paging.loadNow(slab)
+    if (slab.readAt === slab.end) return
+    slab.live++
+    while (slab.readAt < slab.end) {
+      const offset = slab.readAt
+      slab.readAt = slab.following(offset)
+      this.settle(slab, offset)
+    }
+    this.release(slab)
   }
+}
+
+function copyOf(slab: Slab, offset: number): Message {
+  const view = new Message()
+  slab.show(offset, slab.locate(offset), view)
+  return view.owned ? view : view.copy()
 }

@@ -46,6 +46,14 @@ export class Places {
     heap[index] = place
   }
 
+  /** Removes those of the given places that are here. @returns them. */
+  removeAll(places: ReadonlySet<number>): number[] {
+    const removed = this.#heap.filter((place) => places.has(place))
+    // What is sorted is a heap.
+    if (removed.length > 0) this.#heap = this.sorted().filter((place) => !places.has(place))
+    return removed
+  }
+
   clear(): void {
     this.#heap = []
   }

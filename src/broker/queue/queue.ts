@@ -6,7 +6,6 @@ import { AmqpError, entity } from '../errors.ts'
 import type { Binding } from '../exchange/index.ts'
 import type { DeathReason, EntityHost, EntityOptions } from '../host.ts'
 import { Message } from '../message.ts'
-import { RecordType, SettledRecord, type Settler } from '../storage/index.ts'
 import { isSingleActive, maxPriorityOf, queueTypeOf, withQueueType } from './arguments.ts'
 import { Consumers } from './consumers.ts'
 import { withDeliveryCount } from './delivery-count.ts'
@@ -15,6 +14,7 @@ import { HeadExpiry } from './head-expiry.ts'
 import { Levels } from './levels.ts'
 import { QueueLimits, type QueueType } from './limits.ts'
 import type { Line } from './line.ts'
+import type { Loss } from './paging.ts'
 import {
   countDelivery,
   deliveryCount,
@@ -22,12 +22,13 @@ import {
   REDELIVERED,
   recordBodyBytes,
   recordExpiry,
-  recordLength,
   recordState,
   setRecordState,
 } from './record.ts'
+import { restoreSlabs } from './restore-slabs.ts'
+import type { RestoredQueue } from './restored.ts'
 import type { Slab } from './slab.ts'
-import { PLACE_SPAN, Slabs } from './slabs.ts'
+import { PLACE_SPAN, Slabs, type SlabsQueue } from './slabs.ts'
 import { QueueStats } from './stats.ts'
 import { UnusedTimer } from './unused-timer.ts'
 
@@ -63,7 +64,7 @@ export interface QueueOptions extends EntityOptions {
  * One class for all kinds, with its parts given at construction: subclasses would make every call and field read on
  * the way of a message slower.
  */
-export class Queue implements Drainable, Settler {
+export class Queue implements Drainable, SlabsQueue {
   readonly host: EntityHost
   readonly name: string
   /** Unique in the node; stands for the queue in the journal. */
@@ -102,10 +103,8 @@ export class Queue implements Drainable, Settler {
   readonly #unusedTimer: UnusedTimer | undefined
   readonly #view = new Message()
   readonly #properties: PropertyView
-  /** The stretch of neighbours settled last. */
-  readonly #settledRecord = new SettledRecord()
-  /** The journal has not heard of it yet. */
-  #hasSettled = false
+  /** Messages that somebody has and a damaged file has taken. */
+  #lost: Set<number> | undefined
   /** Found ready for the message that `accept` took last. */
   #receiver: Consumer | undefined
   /** `accept` has written to a line that was empty. */
@@ -124,10 +123,11 @@ export class Queue implements Drainable, Settler {
   constructor(host: EntityHost, name: string, options: QueueOptions) {
     const args = withQueueType(options.arguments)
     const type = queueTypeOf(args)
-    const { clock, timers, memory, storage, propertyView } = host.context
+    const { clock, timers, storage, propertyView } = host.context
     this.host = host
     this.name = name
     this.uid = options.uid ?? storage.uids.next()
+    storage.uids.seen(this.uid)
     this.type = type
     this.durable = options.durable
     this.stored = options.durable && options.exclusiveOwner === undefined
@@ -138,7 +138,7 @@ export class Queue implements Drainable, Settler {
     this.consumers = new Consumers(isSingleActive(args))
     this.#quorum = type === 'quorum'
     this.#properties = propertyView
-    this.#slabs = new Slabs(memory)
+    this.#slabs = new Slabs(this)
     this.#levels = new Levels(this.#slabs, this.#quorum ? 2 : maxPriorityOf(args) + 1, this.#quorum)
     this.#expiry = new HeadExpiry(clock, timers, this.#levels, () => this.#expireHeads())
     this.deduplicator = Deduplicator.from(args)
@@ -195,7 +195,7 @@ export class Queue implements Drainable, Settler {
   /** Takes a message in; a ready consumer has it before this returns. The view is only read during the call. */
   publish(message: Message, persistent = false): PublishOutcome {
     const place = this.accept(message, persistent)
-    if (place >= 0) this.arrived(message)
+    if (place >= 0) this.#arrive(message, true)
     return place === REFUSED ? PublishOutcome.REJECTED : PublishOutcome.ACCEPTED
   }
 
@@ -237,17 +237,7 @@ export class Queue implements Drainable, Settler {
 
   /** Second half of a publish that was accepted: a consumer that is ready has it, or what is now too much goes. */
   arrived(message: Message): void {
-    const receiver = this.#receiver
-    if (receiver !== undefined) {
-      this.#receiver = undefined
-      if (this.#ready === 1 && !this.#busy) this.#deliverArrived(message, receiver)
-      if (this.#ready > 0) this.drain()
-      return
-    }
-    const headChanged = this.#headChanged
-    this.#headChanged = false
-    const dropped = this.#bounded && this.#dropExcess()
-    if (this.#expiry.possible && (dropped || headChanged)) this.#expireHeads()
+    this.#arrive(message, false)
   }
 
   /**
@@ -263,6 +253,7 @@ export class Queue implements Drainable, Settler {
   /** What the consumer has unacknowledged stays with its channel. An auto-delete queue goes with its last consumer. */
   removeConsumer(consumer: Consumer): void {
     if (!this.consumers.remove(consumer)) return
+    if (this.#receiver === consumer) this.#receiver = undefined
     if (this.consumers.count === 0) {
       this.#unusedTimer?.start()
       if (this.autoDelete) this.host.deleteQueue(this)
@@ -280,14 +271,9 @@ export class Queue implements Drainable, Settler {
   get(view: Message, noAck: boolean): number {
     if (this.#quorum && this.consumers.singleActive) throw noGetOnSingleActive(this.name, this.host.name)
     this.touch()
-    let line: Line | undefined
-    while (this.#ready > 0) {
-      line = this.#levels.head()
-      line.seek()
-      if (!this.#expiry.isExpired(line)) break
-      this.#dropHead(line, 'expired')
-    }
-    if (line === undefined || this.#ready === 0) {
+    let line = this.#head()
+    for (; line !== undefined && this.#expiry.isExpired(line); line = this.#head()) this.#dropHead(line, 'expired')
+    if (line === undefined) {
       this.stats.getEmpty++
       return -1
     }
@@ -302,7 +288,7 @@ export class Queue implements Drainable, Settler {
     if (noAck) {
       this.stats.gotNoAck++
       if (!view.owned) view.assign(view.copy())
-      this.#settle(slab, offset)
+      slab.line.settle(slab, offset)
     } else {
       this.stats.got++
       this.#addUnacked(slab, offset)
@@ -318,11 +304,12 @@ export class Queue implements Drainable, Settler {
   /** The message with this place is done with. */
   acknowledge(place: number): void {
     if (this.deleted) return
-    const slab = this.#slabs.find(place)
+    const slab = this.#slabOf(place)
+    if (slab === undefined) return
     const offset = place - slab.number * PLACE_SPAN
     this.stats.acknowledged++
     this.#removeUnacked(slab, offset)
-    this.#settle(slab, offset)
+    slab.line.settle(slab, offset)
     if (this.#unacked === 0 && this.#quorum) this.#promote()
   }
 
@@ -332,7 +319,8 @@ export class Queue implements Drainable, Settler {
    */
   requeue(place: number, counts = true): void {
     if (this.deleted) return
-    const slab = this.#slabs.find(place)
+    const slab = this.#slabOf(place)
+    if (slab === undefined) return
     const offset = place - slab.number * PLACE_SPAN
     const { words } = slab.memory
     const at = slab.locate(offset)
@@ -362,7 +350,8 @@ export class Queue implements Drainable, Settler {
   /** The message with this place is dropped, or goes to the dead-letter exchange. */
   reject(place: number): void {
     if (this.deleted) return
-    const slab = this.#slabs.find(place)
+    const slab = this.#slabOf(place)
+    if (slab === undefined) return
     const offset = place - slab.number * PLACE_SPAN
     this.stats.rejected++
     this.#removeUnacked(slab, offset)
@@ -391,6 +380,7 @@ export class Queue implements Drainable, Settler {
     this.#readyBytes = 0
     this.#unacked = 0
     this.#unackedBytes = 0
+    this.#lost = undefined
     this.#slabs.clear()
     this.#view.release()
     for (const consumer of this.consumers.clear()) consumer.cancelled()
@@ -409,6 +399,10 @@ export class Queue implements Drainable, Settler {
         }
         const line = this.#levels.head()
         line.seek()
+        if (line.slab.paged !== undefined) {
+          if (this.consumers.count > 0) void this.#slabs.paging.load(line.slab)
+          break
+        }
         if (this.#expiry.possible && this.#expiry.isExpired(line)) {
           this.#dropHead(line, 'expired')
           continue
@@ -430,9 +424,81 @@ export class Queue implements Drainable, Settler {
     return messages
   }
 
+  /** What was there before a restart comes back; once, before anything else happens to the queue. */
+  restore(restored: RestoredQueue): void {
+    const { messages, bodyBytes, expires } = restoreSlabs(
+      this.#slabs,
+      this.#levels,
+      (message) => this.#levelOf(message),
+      restored,
+    )
+    this.#ready = messages
+    this.#readyBytes = bodyBytes
+    if (!expires) return
+    this.#expiry.possible = true
+    this.host.context.turn.drain(this)
+  }
+
+  /** All slabs that hold something. */
+  slabs(): Iterable<Slab> {
+    return this.#slabs.alive()
+  }
+
+  /** Tells the journal what was settled and it has not heard of. */
+  appendSettled(): void {
+    this.#slabs.appendSettled()
+  }
+
+  /** Messages that it waited for have come, or never will. */
+  slabCame(): void {
+    this.host.context.turn.drain(this)
+  }
+
+  /** A file is damaged: these messages are not there any more. */
+  slabLost({ slab, file, reason, unread, unreadBodyBytes, taken }: Loss): void {
+    const start = slab.number * PLACE_SPAN
+    const bodyBytes = new Map(taken.map((message) => [start + message.offset, message.bodyBytes]))
+    const returned = slab.line.lose(unread, new Set(bodyBytes.keys()))
+    this.#ready -= unread + returned.length
+    this.#readyBytes -= unreadBodyBytes
+    for (const place of returned) {
+      this.#readyBytes -= bodyBytes.get(place) as number
+      bodyBytes.delete(place)
+    }
+    for (const [place, bytes] of bodyBytes) {
+      this.#unacked--
+      this.#unackedBytes -= bytes
+      this.#lost ??= new Set()
+      this.#lost.add(place)
+    }
+    this.host.context.log.error(
+      `${unread + taken.length} messages of ${entity('queue', this.name, this.host.name)} are lost: segment ${file.id} cannot be read (${reason})`,
+    )
+  }
+
   /** It is in use: starts x-expires anew. */
   touch(): void {
     this.#unusedTimer?.touch()
+  }
+
+  /** The line whose first message is next, which is found and in memory; undefined when nothing is ready. */
+  #head(): Line | undefined {
+    while (this.#ready > 0) {
+      const line = this.#levels.head()
+      line.seek()
+      if (line.slab.paged === undefined) return line
+      this.#slabs.paging.loadNow(line.slab)
+    }
+    return undefined
+  }
+
+  /** The slab, in memory, of a message that somebody has; undefined when damage has taken it. */
+  #slabOf(place: number): Slab | undefined {
+    if (this.#lost?.delete(place)) return undefined
+    const slab = this.#slabs.find(place)
+    if (slab.paged === undefined) return slab
+    this.#slabs.paging.loadNow(slab)
+    return this.#lost?.delete(place) ? undefined : slab
   }
 
   #turnAway(message: Message): number | undefined {
@@ -451,6 +517,21 @@ export class Queue implements Drainable, Settler {
       return NO_PLACE
     }
     return undefined
+  }
+
+  /** @param isSure nothing has happened since `accept`; otherwise another queue may have filled the receiver's prefetch. */
+  #arrive(message: Message, isSure: boolean): void {
+    const receiver = this.#receiver
+    const headChanged = this.#headChanged
+    this.#headChanged = false
+    if (receiver !== undefined) {
+      this.#receiver = undefined
+      if (this.#ready === 1 && !this.#busy && (isSure || receiver.ready())) this.#deliverArrived(message, receiver)
+      if (this.#ready === 0) return
+      this.drain()
+    }
+    const dropped = this.#bounded && this.#dropExcess()
+    if (this.#expiry.possible && (dropped || headChanged)) this.#expireHeads()
   }
 
   /** Gives an arriving message, as it came and without a record, to a consumer that needs no acknowledgement. */
@@ -499,7 +580,7 @@ export class Queue implements Drainable, Settler {
     if (consumer.noAck) {
       this.stats.deliveredNoAck++
       consumer.deliver(this, message, NO_PLACE, redelivered)
-      if (!this.deleted) this.#settle(slab, offset)
+      if (!this.deleted) slab.line.settle(slab, offset)
       return
     }
     this.stats.delivered++
@@ -531,37 +612,6 @@ export class Queue implements Drainable, Settler {
     this.#unackedBytes -= recordBodyBytes(slab.memory.words, slab.locate(offset))
   }
 
-  #settle(slab: Slab, offset: number): void {
-    const { number } = slab
-    const { words } = slab.memory
-    const at = slab.locate(offset)
-    const length = recordLength(words, at)
-    const bodyBytes = recordBodyBytes(words, at)
-    if ((slab.line.settle(slab, offset) & JOURNALLED) !== 0) this.#noteSettled(number, offset, length, bodyBytes)
-  }
-
-  /** A stretch of a slab is settled: neighbours are told of together. */
-  #noteSettled(slabNumber: number, from: number, length: number, bodyBytes: number): void {
-    const record = this.#settledRecord
-    if (this.#hasSettled && record.slabNumber === slabNumber && record.end === from) {
-      record.end += length
-      record.count++
-      record.bodyBytes += bodyBytes
-      return
-    }
-    this.appendSettled()
-    record.of(this.uid, slabNumber, from, from + length, 1, bodyBytes)
-    this.#hasSettled = true
-    this.host.context.storage.settlements.mark(this)
-  }
-
-  /** Tells the journal what was settled and it has not heard of. */
-  appendSettled(): void {
-    if (!this.#hasSettled) return
-    this.#hasSettled = false
-    this.host.context.journal.append(this.#settledRecord, RecordType.SETTLED)
-  }
-
   /** The end of a taken message that nobody acknowledged. */
   #discard(slab: Slab, offset: number, reason: DeathReason): void {
     if (this.limits.deadLetterExchange !== undefined) {
@@ -570,7 +620,7 @@ export class Queue implements Drainable, Settler {
       this.#deadLetter(view, reason)
       if (this.deleted) return
     }
-    this.#settle(slab, offset)
+    slab.line.settle(slab, offset)
   }
 
   #deadLetter(message: Message, reason: DeathReason): void {
@@ -595,9 +645,9 @@ export class Queue implements Drainable, Settler {
     const { overflow, maxLength, maxLengthBytes } = this.limits
     if (overflow !== 'drop-head') return false
     let dropped = false
-    while (this.#ready > 0 && (this.#ready > maxLength || this.#readyBytes > maxLengthBytes)) {
-      const line = this.#levels.head()
-      line.seek()
+    while (this.#ready > maxLength || this.#readyBytes > maxLengthBytes) {
+      const line = this.#head()
+      if (line === undefined) break
       this.#dropHead(line, 'maxlen')
       dropped = true
     }
@@ -625,6 +675,10 @@ export class Queue implements Drainable, Settler {
       for (; line.ready > 0 && left > 0; left--) {
         line.seek()
         if (!this.#expiry.isExpired(line)) break
+        if (line.slab.paged !== undefined) {
+          void this.#slabs.paging.load(line.slab)
+          break
+        }
         this.#dropHead(line, 'expired')
       }
     }

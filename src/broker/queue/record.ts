@@ -16,7 +16,7 @@ import type { SlabMemory } from './slab-pool.ts'
  * A large message that owns its buffer is not copied: its record is the head alone, flagged REFERENCE, and the slab
  * keeps the message by the record's offset.
  */
-const HEAD_BYTES = 16
+export const HEAD_BYTES = 16
 const EXPIRY_BYTES = 8
 
 /** Handed out before and put back. */
@@ -73,26 +73,38 @@ export function writeHead(
   words[word + 5] = Math.floor(expiry / HIGH_WORD)
 }
 
-/** Copies address, properties and body behind a head that is written; in one piece where they already lie in one. */
+/** Copies address, properties and body behind a head that is written. */
 export function writeContent(memory: SlabMemory, at: number, message: Message): void {
-  const { bytes } = memory
+  copyContent(message, memory.bytes, contentAt(memory.words, at))
+}
+
+/** Bytes that `copyContent` fills. */
+export function contentBytes(message: Message): number {
+  return message.addressLength + message.propertiesLength + message.bodyLength
+}
+
+/** Copies address, properties and body, one behind the other; in one piece where they already lie so. */
+export function copyContent(message: Message, target: Buffer, to: number): void {
   const { buffer, exchangeAt, propertiesAt, propertiesLength, bodyAt, bodyLength } = message
   const addressEnd = exchangeAt + message.addressLength
-  let to = contentAt(memory.words, at)
   if (addressEnd === propertiesAt && propertiesAt + propertiesLength === bodyAt) {
-    copyBytes(buffer, exchangeAt, bodyAt + bodyLength, bytes, to)
+    copyBytes(buffer, exchangeAt, bodyAt + bodyLength, target, to)
     return
   }
-  copyBytes(buffer, exchangeAt, addressEnd, bytes, to)
+  copyBytes(buffer, exchangeAt, addressEnd, target, to)
   to += addressEnd - exchangeAt
-  copyBytes(buffer, propertiesAt, propertiesAt + propertiesLength, bytes, to)
-  copyBytes(buffer, bodyAt, bodyAt + bodyLength, bytes, to + propertiesLength)
+  copyBytes(buffer, propertiesAt, propertiesAt + propertiesLength, target, to)
+  copyBytes(buffer, bodyAt, bodyAt + bodyLength, target, to + propertiesLength)
 }
 
 /** Points the view at a record's message. Not for a REFERENCE. */
 export function showRecord(bytes: Buffer, words: Int32Array, at: number, view: Message): void {
+  showContent(bytes, contentAt(words, at), words, at, view)
+}
+
+/** Points the view at the message of a record whose content, as `copyContent` lays it out, is elsewhere. */
+export function showContent(bytes: Buffer, exchangeAt: number, words: Int32Array, at: number, view: Message): void {
   const word = at >> 2
-  const exchangeAt = contentAt(words, at)
   const routingKeyAt = exchangeAt + 1 + (bytes[exchangeAt] as number)
   const propertiesAt = routingKeyAt + 1 + (bytes[routingKeyAt] as number)
   const propertiesLength = words[word + 2] as number

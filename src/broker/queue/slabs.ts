@@ -1,9 +1,11 @@
 import type { MemoryAccount } from '../host.ts'
 import { Message } from '../message.ts'
+import type { Storage } from '../storage/index.ts'
 import type { Line } from './line.ts'
-import { SETTLED } from './record.ts'
+import { Paging, type PagingQueue } from './paging.ts'
+import { SettledStretches } from './settled-stretches.ts'
 import { Slab } from './slab.ts'
-import { NO_MEMORY, SLAB_BYTES_MAX, SlabMemory, slabSize } from './slab-pool.ts'
+import { NO_MEMORY, SLAB_BYTES_MAX, type SlabMemory, slabSize } from './slab-pool.ts'
 
 /** A place is the slab's number times this, plus the record's offset: a slab with a record larger than this has no other. */
 export const PLACE_SPAN = SLAB_BYTES_MAX
@@ -23,6 +25,11 @@ const RENUMBER_FROM = 1024
 /** Bodies larger than this are kept by reference where their buffer is their own. */
 const COPY_BODY_BYTES_MAX = 4096
 
+/** What the slabs of a queue ask of it. */
+export interface SlabsQueue extends PagingQueue {
+  readonly consumers: { readonly count: number }
+}
+
 /** The slabs of one queue, found by number, and the memory they have from the node. */
 export class Slabs {
   /** Bytes of slab memory and of large bodies held; a body that other queues hold too is counted whole. */
@@ -32,20 +39,41 @@ export class Slabs {
    * the garbage collector instead of the pool.
    */
   viewed = false
+  /** What the journal has not heard of. */
+  readonly settled: SettledStretches
+  readonly paging: Paging
+  readonly #queue: SlabsQueue
   readonly #account: MemoryAccount
+  readonly #storage: Storage
   readonly #byNumber = new Map<number, Slab>()
   readonly #sparse = new Set<Slab>()
   #sparseBytes = 0
   #recent: Slab | undefined
   #nextNumber = 0
+  /** Lines of a stored queue whose last slab has nothing alive. */
+  #emptied: Line[] = []
 
-  constructor(account: MemoryAccount) {
-    this.#account = account
+  constructor(queue: SlabsQueue) {
+    const { memory, storage } = queue.host.context
+    this.#queue = queue
+    this.#account = memory
+    this.#storage = storage
+    this.settled = new SettledStretches(queue, storage)
+    this.paging = new Paging(queue, this)
   }
 
-  /** How many slabs there are, those without memory included. */
-  get size(): number {
-    return this.#byNumber.size
+  /** The journal knows some of what is in here. */
+  get stored(): boolean {
+    return this.#queue.stored
+  }
+
+  get hasConsumers(): boolean {
+    return this.#queue.consumers.count > 0
+  }
+
+  /** All that hold something, in no order. */
+  *alive(): IterableIterator<Slab> {
+    for (const slab of this.#byNumber.values()) if (slab.live > 0) yield slab
   }
 
   open(line: Line): Slab {
@@ -55,20 +83,41 @@ export class Slabs {
     return slab
   }
 
+  /** A slab that was there before a restart, with the number it had. */
+  reopen(line: Line, number: number): Slab {
+    if (this.#byNumber.has(number)) throw new Error(`slab ${number} is there twice`)
+    const slab = new Slab(line, number)
+    this.#byNumber.set(number, slab)
+    return slab
+  }
+
+  /** Nothing of the slab is alive. */
   close(slab: Slab): void {
-    if (slab.sparse) this.#forgetSparse(slab)
-    this.allot(slab, 0)
-    this.dropReferences(slab)
+    this.release(slab)
     this.#byNumber.delete(slab.number)
     if (this.#recent === slab) this.#recent = undefined
+    const { segment } = slab
+    slab.segment = undefined
+    slab.paged = undefined
+    if (segment !== undefined) this.#storage.dropSegment(segment)
+  }
+
+  /** New numbers come after this one; those given so far, to slabs without a record, are given anew. */
+  numberFrom(number: number, unused: readonly Slab[]): void {
+    this.#nextNumber = number
+    for (const slab of unused) {
+      this.#byNumber.delete(slab.number)
+      slab.number = this.#nextNumber++
+    }
+    for (const slab of unused) this.#byNumber.set(slab.number, slab)
   }
 
   /**
    * Lets the numbers begin anew when this is the only slab and nothing is in it: small places stay small integers,
-   * which the engine keeps without allocating.
+   * which the engine keeps without allocating. Not where the journal has the numbers.
    */
   renumber(slab: Slab): void {
-    if (slab.number < RENUMBER_FROM || this.#byNumber.size > 1) return
+    if (slab.number < RENUMBER_FROM || this.#byNumber.size > 1 || this.stored) return
     this.#byNumber.delete(slab.number)
     slab.number = 0
     this.#nextNumber = 1
@@ -76,7 +125,7 @@ export class Slabs {
   }
 
   find(place: number): Slab {
-    const number = (place / PLACE_SPAN) | 0
+    const number = Math.floor(place / PLACE_SPAN)
     const recent = this.#recent
     if (recent !== undefined && recent.number === number) return recent
     const slab = this.#byNumber.get(number)
@@ -85,26 +134,90 @@ export class Slabs {
     return slab
   }
 
+  /** The slab with this place, in memory; undefined when the file that had the message was damaged. */
+  findLive(place: number): Slab | undefined {
+    const slab = this.#byNumber.get(Math.floor(place / PLACE_SPAN))
+    if (slab === undefined) return undefined
+    this.paging.loadNow(slab)
+    return slab.live > 0 && slab.isLive(place - slab.number * PLACE_SPAN) ? slab : undefined
+  }
+
   /** Gives the slab memory of this many bytes at least, 0 for none, with nothing in it; what it had goes back. */
   allot(slab: Slab, bytes: number): void {
-    this.#exchange(slab, bytes === 0 ? NO_MEMORY : this.#account.pool.take(slabSize(bytes)))
+    this.adopt(slab, bytes === 0 ? NO_MEMORY : this.#account.pool.take(slabSize(bytes)))
   }
 
   /** The slab goes on in more memory, with what is in it at the same offsets. */
   grow(slab: Slab, bytes: number): void {
     const memory = this.#account.pool.take(slabSize(bytes))
     slab.memory.bytes.copy(memory.bytes, 0, 0, slab.end)
-    this.#exchange(slab, memory)
+    this.adopt(slab, memory)
+  }
+
+  /** The slab has this memory from now on; what it had goes back. */
+  adopt(slab: Slab, memory: SlabMemory): void {
+    const old = slab.memory
+    slab.memory = memory
+    this.#giveBack(old, memory)
+  }
+
+  /** Gives back what the slab has in memory. */
+  release(slab: Slab): void {
+    if (slab.sparse) this.#forgetSparse(slab)
+    this.#account.sealed.delete(slab)
+    this.allot(slab, 0)
+    this.dropReferences(slab)
+    slab.dropTable()
+  }
+
+  /** Nothing is written to the slab any more: it could be paged. */
+  seal(slab: Slab): void {
+    this.#account.sealed.add(slab)
+  }
+
+  /** The slab was read back. */
+  settleIn(slab: Slab): void {
+    this.seal(slab)
+    if (this.isSparse(slab)) this.pack(slab)
+  }
+
+  /** Moves what is alive together. */
+  pack(slab: Slab): void {
+    if (slab.sparse) this.#forgetSparse(slab)
+    const old = slab.memory
+    slab.pack()
+    this.#giveBack(old, slab.memory)
+  }
+
+  /** Little of its memory is alive. */
+  isSparse(slab: Slab): boolean {
+    const { size } = slab.memory
+    return size >= SPARSE_BYTES_MIN && (slab.liveBytes - slab.referenceBytes) * 4 < size
   }
 
   /** Some record of a slab that is read to its end has gone, or its end has just been read. */
   noteSparse(slab: Slab): void {
+    if (slab.sparse || !this.isSparse(slab)) return
     const { size } = slab.memory
-    if (slab.sparse || size < SPARSE_BYTES_MIN || slab.liveBytes * 4 >= size) return
     slab.sparse = true
     this.#sparse.add(slab)
     this.#sparseBytes += size
-    if (this.#sparseBytes > size * SPARSE_SLABS_MAX) this.#packSparse()
+    if (this.#sparseBytes > size * SPARSE_SLABS_MAX) for (const sparse of this.#sparse) this.pack(sparse)
+  }
+
+  /** The line's last slab, in a stored queue, has nothing alive. */
+  noteEmptied(line: Line): void {
+    if (line.emptied) return
+    line.emptied = true
+    this.#emptied.push(line)
+    this.#storage.settlements.mark(this.#queue)
+  }
+
+  /** Tells the journal everything; lines with nothing in them begin anew. */
+  appendSettled(): void {
+    this.settled.append()
+    for (const line of this.#emptied) line.restart()
+    this.#emptied.length = 0
   }
 
   /** Whether the message rests in its own buffer instead of in the slab. */
@@ -112,55 +225,51 @@ export class Slabs {
     return message.owned && message.bodyLength > COPY_BODY_BYTES_MAX
   }
 
-  addReference(slab: Slab, offset: number, message: Message): void {
+  /** @returns bytes of its buffer. */
+  addReference(slab: Slab, offset: number, message: Message): number {
     // The view may be anybody's and used again; the bytes it shows stay.
     const kept = new Message()
     kept.assign(message)
     slab.references ??= new Map()
     slab.references.set(offset, kept)
-    this.bytes += kept.buffer.length
+    const bytes = kept.buffer.length
+    slab.referenceBytes += bytes
+    this.bytes += bytes
     this.#account.used += this.#account.bodies.hold(kept.buffer)
+    return bytes
   }
 
-  removeReference(slab: Slab, offset: number): void {
+  /** @returns bytes of its buffer. */
+  removeReference(slab: Slab, offset: number): number {
     const kept = slab.references?.get(offset)
-    if (kept === undefined) return
+    if (kept === undefined) return 0
     slab.references?.delete(offset)
-    this.#release(kept)
+    this.#letGo(slab, kept)
+    return kept.buffer.length
   }
 
   dropReferences(slab: Slab): void {
     if (slab.references === undefined) return
-    for (const kept of slab.references.values()) this.#release(kept)
+    for (const kept of slab.references.values()) this.#letGo(slab, kept)
     slab.references = undefined
   }
 
   /** Gives everything back. */
   clear(): void {
-    for (const slab of this.#byNumber.values()) {
-      this.allot(slab, 0)
-      this.dropReferences(slab)
+    this.settled.drop()
+    for (const slab of [...this.#byNumber.values()]) {
+      slab.live = 0
+      slab.journalled = 0
+      this.close(slab)
     }
-    this.#byNumber.clear()
-    this.#sparse.clear()
-    this.#sparseBytes = 0
-    this.#recent = undefined
+    this.#emptied.length = 0
   }
 
-  #release(kept: Message): void {
-    this.bytes -= kept.buffer.length
+  #letGo(slab: Slab, kept: Message): void {
+    const bytes = kept.buffer.length
+    slab.referenceBytes -= bytes
+    this.bytes -= bytes
     this.#account.used -= this.#account.bodies.release(kept.buffer)
-  }
-
-  #packSparse(): void {
-    for (const slab of this.#sparse) {
-      const old = slab.memory
-      slab.pack(new SlabMemory(slab.liveBytes), isLive)
-      slab.sparse = false
-      this.#giveBack(old, slab.memory)
-    }
-    this.#sparse.clear()
-    this.#sparseBytes = 0
   }
 
   #forgetSparse(slab: Slab): void {
@@ -169,20 +278,10 @@ export class Slabs {
     slab.sparse = false
   }
 
-  #exchange(slab: Slab, memory: SlabMemory): void {
-    const old = slab.memory
-    slab.memory = memory
-    this.#giveBack(old, memory)
-  }
-
   #giveBack(old: SlabMemory, instead: SlabMemory): void {
     const growth = instead.size - old.size
     this.bytes += growth
     this.#account.used += growth
     if (!this.viewed) this.#account.pool.give(old)
   }
-}
-
-function isLive(state: number): boolean {
-  return (state & SETTLED) === 0
 }

@@ -1,7 +1,7 @@
 import { readUint32, readUint64, writeUint32, writeUint64 } from '../../codec/index.ts'
 import type { JournalRecord, SegmentRef } from '../../store/index.ts'
 
-const HEAD_BYTES = 52
+const HEAD_BYTES = 60
 /** Stands for a missing list of runs. */
 const EVERYTHING = 0xffff_ffff
 
@@ -22,6 +22,8 @@ export interface StoredSlab {
   readonly liveBytes: number
   /** Bytes of their bodies. */
   readonly bodyBytes: number
+  /** None of them expires before this, in ms since the epoch; 0: none of them ever does. */
+  readonly expiry: number
   /** Where the live ones are: pairs of offsets, from and end (exclusive), ascending. Undefined: every record is live. */
   readonly runs: Int32Array | undefined
 }
@@ -30,7 +32,7 @@ export interface StoredSlab {
  * Says that a slab of a queue lies in a segment file, and what of it is alive at this moment.
  *
  *     uid:4  level:4  slab number:4  file id:8  file bytes:4  end:4  takenTo:4  live:4  live bytes:4  body bytes:8
- *     count of runs:4 (2^32 - 1: everything is alive)  (from:4  end:4) x count
+ *     expiry:8  count of runs:4 (2^32 - 1: everything is alive)  (from:4  end:4) x count
  */
 export class SegmentRecord implements JournalRecord {
   #uid = 0
@@ -47,7 +49,7 @@ export class SegmentRecord implements JournalRecord {
   }
 
   write(target: Buffer, at: number): void {
-    const { level, number, file, end, takenTo, live, liveBytes, bodyBytes, runs } = this.#slab as StoredSlab
+    const { level, number, file, end, takenTo, live, liveBytes, bodyBytes, expiry, runs } = this.#slab as StoredSlab
     writeUint32(target, at, this.#uid)
     writeUint32(target, at + 4, level)
     writeUint32(target, at + 8, number)
@@ -58,7 +60,8 @@ export class SegmentRecord implements JournalRecord {
     writeUint32(target, at + 32, live)
     writeUint32(target, at + 36, liveBytes)
     writeUint64(target, at + 40, bodyBytes)
-    writeUint32(target, at + 48, runs === undefined ? EVERYTHING : runs.length / 2)
+    writeUint64(target, at + 48, expiry)
+    writeUint32(target, at + 56, runs === undefined ? EVERYTHING : runs.length / 2)
     if (runs === undefined) return
     for (let index = 0; index < runs.length; index++) {
       writeUint32(target, at + HEAD_BYTES + 4 * index, runs[index] as number)
@@ -68,7 +71,7 @@ export class SegmentRecord implements JournalRecord {
 
 /** What a record of this kind says. */
 export function readSegmentRecord(buffer: Buffer, from: number): { uid: number; slab: StoredSlab } {
-  const count = readUint32(buffer, from + 48)
+  const count = readUint32(buffer, from + 56)
   const runs = count === EVERYTHING ? undefined : new Int32Array(count * 2)
   for (let index = 0; runs !== undefined && index < runs.length; index++) {
     runs[index] = readUint32(buffer, from + HEAD_BYTES + 4 * index)
@@ -84,6 +87,7 @@ export function readSegmentRecord(buffer: Buffer, from: number): { uid: number; 
       live: readUint32(buffer, from + 32),
       liveBytes: readUint32(buffer, from + 36),
       bodyBytes: readUint64(buffer, from + 40),
+      expiry: readUint64(buffer, from + 48),
       runs,
     },
   }

@@ -4,7 +4,7 @@ import { deadLetterMessage } from '../../../src/broker/dead-letter.ts'
 import { type BrokerContext, type DeathReason, type EntityHost, MemoryAccount } from '../../../src/broker/host.ts'
 import { Message } from '../../../src/broker/message.ts'
 import { Queue } from '../../../src/broker/queue/queue.ts'
-import { Storage } from '../../../src/broker/storage/index.ts'
+import { RecordType, SettledRecord, Storage } from '../../../src/broker/storage/index.ts'
 import { encodeProperties, fromObject, type Properties, PropertyView, Table } from '../../../src/codec/index.ts'
 import { type Journal, type JournalRecord, MemoryJournal } from '../../../src/store/index.ts'
 
@@ -25,14 +25,22 @@ class ManualAlarm implements Alarm {
   }
 }
 
+export interface JournalEntry {
+  readonly type: number
+  readonly bytes: Buffer
+}
+
 /** Keeps what was appended, as bytes. */
 export class RecordingJournal extends MemoryJournal implements Journal {
-  readonly records: Buffer[] = []
+  readonly records: JournalEntry[] = []
+  /** Those of type SETTLED. */
+  readonly settled: SettledRecord[] = []
 
-  override append(record: JournalRecord): number {
+  override append(record: JournalRecord, type = 0): number {
     const bytes = Buffer.alloc(record.byteLength())
     record.write(bytes, 0)
-    this.records.push(bytes)
+    this.records.push({ type, bytes })
+    if (type === RecordType.SETTLED) this.settled.push(new SettledRecord().read(bytes, 0))
     return super.append(record)
   }
 }
@@ -64,7 +72,7 @@ export class FakeHost implements EntityHost {
       timers: new Timers(clock, this.#alarm),
       // A turn ends when the test says so.
       turn: new Turn(
-        () => {},
+        () => this.context.storage.settlements.flush(),
         () => {},
       ),
       journal: this.journal,

@@ -265,6 +265,7 @@ class Session {
   #finish(): void {
     for (const held of this.#unacked.splice(0)) this.#queue.acknowledge(held.place)
     this.#queue.purge()
+    this.#host.settle()
     this.#t.is(this.#host.memory.bodies.size, 0)
     this.#t.true(this.#host.memory.used <= 4096 * this.#model.options.levels, `${this.#host.memory.used} bytes kept`)
     this.#t.is(this.#queue.memoryBytes, this.#host.memory.used)

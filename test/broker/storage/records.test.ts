@@ -82,6 +82,7 @@ test('a slab in a file comes back, with its runs or without', (t) => {
     live: 3,
     liveBytes: 300,
     bodyBytes: 2 ** 33,
+    expiry: 1_770_000_000_000,
     runs: undefined,
   }
   const record = new SegmentRecord()

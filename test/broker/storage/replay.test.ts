@@ -103,6 +103,7 @@ test('a file stands for all of its slab, and loses what is settled later', (t) =
     live: 10,
     liveBytes: 400,
     bodyBytes: 10,
+    expiry: 0,
     runs: undefined,
   }
   feed(replay, RecordType.SEGMENT, new SegmentRecord().of(UID, slab))
@@ -123,7 +124,17 @@ test('a file stands for all of its slab, and loses what is settled later', (t) =
 
 test('a file of which everything is settled is forgotten', (t) => {
   const replay = new MessageReplay()
-  const slab = { level: 0, number: 1, end: 80, takenTo: 0, live: 2, liveBytes: 80, bodyBytes: 2, runs: undefined }
+  const slab = {
+    level: 0,
+    number: 1,
+    end: 80,
+    takenTo: 0,
+    live: 2,
+    liveBytes: 80,
+    bodyBytes: 2,
+    expiry: 0,
+    runs: undefined,
+  }
   for (const stretches of [
     [[0, SLAB_END]],
     [

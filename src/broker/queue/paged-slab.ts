@@ -1,0 +1,82 @@
+import { JOURNALLED, recordBodyBytes, recordExpiry, recordLength, recordState, SETTLED } from './record.ts'
+import { Runs } from './runs.ts'
+import type { Slab } from './slab.ts'
+
+/** Numbers for each record that was handed out: offset, bytes of the body, state. */
+export const TAKEN_FIELDS = 3
+
+/**
+ * What is known of a slab's records while they lie in a file only: enough to count them, to tell the journal of them,
+ * and to find them as they were when they come back. For most slabs, of which nothing was handed out, it is a few
+ * numbers.
+ */
+export interface PagedSlab {
+  /** Where the live records are; see `Runs`. */
+  readonly runs: Int32Array | undefined
+  /** Where those are that the journal knows. */
+  readonly journalledRuns: Int32Array | undefined
+  /** Bytes of their bodies. */
+  readonly journalledBodyBytes: number
+  /** Live records that were never handed out. */
+  readonly unread: number
+  readonly unreadBodyBytes: number
+  /** The other live records, put back since or not: `TAKEN_FIELDS` numbers each, in the order of their offsets. */
+  readonly taken: Int32Array
+  /** None of it expires before this, in ms since the epoch; 0: none of it ever does. */
+  readonly expiry: number
+}
+
+const NOTHING = new Int32Array(0)
+
+/** Looks at every record of a slab that is in memory. */
+export function surveySlab(slab: Slab): PagedSlab {
+  const { words } = slab.memory
+  const { readAt, end } = slab
+  const runs = new Runs()
+  const journalledRuns = new Runs()
+  const taken: number[] = []
+  let journalledBodyBytes = 0
+  let unread = 0
+  let unreadBodyBytes = 0
+  let expiry = 0
+  slab.forEach((offset, at) => {
+    const state = recordState(words, at)
+    if ((state & SETTLED) !== 0) return
+    const bodyBytes = recordBodyBytes(words, at)
+    runs.add(offset, recordLength(words, at))
+    if ((state & JOURNALLED) !== 0) {
+      journalledRuns.add(offset, recordLength(words, at))
+      journalledBodyBytes += bodyBytes
+    }
+    if (offset < readAt) {
+      taken.push(offset, bodyBytes, state)
+    } else {
+      unread++
+      unreadBodyBytes += bodyBytes
+    }
+    const own = recordExpiry(words, at)
+    if (own !== 0 && (expiry === 0 || own < expiry)) expiry = own
+  })
+  return {
+    runs: runs.finish(end),
+    journalledRuns: journalledRuns.finish(end),
+    journalledBodyBytes,
+    unread,
+    unreadBodyBytes,
+    taken: taken.length === 0 ? NOTHING : Int32Array.from(taken),
+    expiry,
+  }
+}
+
+/** What a restart knows of a slab that lies in a file: every message of it waits. */
+export function pagedFrom(live: number, bodyBytes: number, runs: Int32Array | undefined, expiry: number): PagedSlab {
+  return {
+    runs,
+    journalledRuns: runs,
+    journalledBodyBytes: bodyBytes,
+    unread: live,
+    unreadBodyBytes: bodyBytes,
+    taken: NOTHING,
+    expiry,
+  }
+}

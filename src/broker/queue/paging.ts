@@ -1,0 +1,253 @@
+import { type SegmentBytes, SegmentError, type SegmentRef } from '../../store/index.ts'
+import type { EntityHost } from '../host.ts'
+import { Message } from '../message.ts'
+import { KeptRecord, RecordType, SettledRecord, type Settler, SLAB_END } from '../storage/index.ts'
+import { DamagedFile } from './damaged-file.ts'
+import { type PagedSlab, surveySlab, TAKEN_FIELDS } from './paged-slab.ts'
+import {
+  JOURNALLED,
+  REDELIVERED,
+  REFERENCE,
+  recordBodyBytes,
+  recordLength,
+  recordState,
+  SETTLED,
+  setRecordState,
+  showContent,
+} from './record.ts'
+import { RunCursor } from './runs.ts'
+import type { Slab } from './slab.ts'
+import { decodeSlab, forEachKept, type SlabContent } from './slab-file.ts'
+import { NO_MEMORY } from './slab-pool.ts'
+import type { Slabs } from './slabs.ts'
+
+/** How long to leave a file alone that could not be opened although it is there, in ms. */
+const RETRY_MS = 1000
+
+/** Messages that a damaged file has taken with it. */
+export interface Loss {
+  readonly slab: Slab
+  readonly file: SegmentRef
+  readonly reason: string
+  /** Those that were never handed out; negative when there are more than anybody knew of. */
+  readonly unread: number
+  readonly unreadBodyBytes: number
+  /** The others: by offset, with the bytes of their body. */
+  readonly taken: readonly { readonly offset: number; readonly bodyBytes: number }[]
+}
+
+/** The queue that the slabs belong to. */
+export interface PagingQueue extends Settler {
+  readonly host: EntityHost
+  readonly uid: number
+  readonly stored: boolean
+  readonly deleted: boolean
+  /** Messages that it waited for have come, or never will. */
+  slabCame(): void
+  /** The file is damaged: these messages are not there any more. */
+  slabLost(loss: Loss): void
+}
+
+/** Takes slabs of one queue out of memory, once they lie in files, and brings them back. */
+export class Paging {
+  readonly #queue: PagingQueue
+  readonly #slabs: Slabs
+
+  constructor(queue: PagingQueue, slabs: Slabs) {
+    this.#queue = queue
+    this.#slabs = slabs
+  }
+
+  /**
+   * Gives the memory of a slab back, whose records nobody looks at.
+   * @returns false when it has no file, or is not in memory.
+   */
+  pageOut(slab: Slab): boolean {
+    if (slab.segment === undefined || slab.paged !== undefined || slab.live === 0 || this.#slabs.viewed) return false
+    slab.paged = surveySlab(slab)
+    this.#slabs.release(slab)
+    return true
+  }
+
+  /** Reads a slab back when it is its turn. @returns false when nothing of it is there any more, or not for now. */
+  load(slab: Slab): Promise<boolean> {
+    if (slab.paged === undefined) return Promise.resolve(slab.live > 0)
+    slab.loading ??= this.#load(slab)
+    return slab.loading
+  }
+
+  /**
+   * Reads a slab back at once; damage may have left nothing of it, or other records than before.
+   * @throws what says nothing about the file: too many are open, say.
+   */
+  loadNow(slab: Slab): void {
+    const { memory, storage } = this.#queue.host.context
+    const { segment, paged } = slab
+    const { segments } = storage
+    if (paged === undefined || segment === undefined || segments === undefined) return
+    try {
+      this.#install(
+        slab,
+        memory.traffic.readSync(segment, segments, (bytes) => this.#decode(bytes, paged)),
+      )
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      this.#install(slab, undefined, error.message)
+    }
+  }
+
+  async #load(slab: Slab): Promise<boolean> {
+    const { memory, storage } = this.#queue.host.context
+    const { segment } = slab
+    const { segments } = storage
+    if (segment === undefined || segments === undefined) return false
+    const isWanted = (): boolean => slab.paged !== undefined && slab.segment === segment
+    const use = (bytes: SegmentBytes) => this.#decode(bytes, slab.paged as PagedSlab)
+    const outcome = await memory.traffic.read(segment, segments, isWanted, use).catch((error) => error as Error)
+    slab.loading = undefined
+    if (!isWanted()) {
+      if (outcome !== undefined && !(outcome instanceof Error)) memory.pool.give(outcome.memory)
+    } else if (!(outcome instanceof Error)) {
+      this.#install(slab, outcome)
+    } else if (isDamage(outcome)) {
+      this.#install(slab, undefined, outcome.message)
+    } else {
+      this.#retryLater(outcome)
+      return false
+    }
+    if (!this.#queue.deleted) this.#queue.slabCame()
+    return slab.paged === undefined && slab.live > 0
+  }
+
+  #decode(bytes: SegmentBytes, paged: PagedSlab): SlabContent | undefined {
+    const cursor = new RunCursor(paged.runs)
+    return decodeSlab(bytes, this.#queue.host.context.memory.pool, (offset) => cursor.has(offset))
+  }
+
+  #retryLater(error: Error): void {
+    const { clock, timers, log } = this.#queue.host.context
+    if (isClosed(error)) return
+    log.warn(`messages cannot be read from the disk, tried again in ${RETRY_MS / 1000} s: ${error.message}`)
+    timers.schedule(clock.now + RETRY_MS, () => {
+      if (!this.#queue.deleted) this.#queue.slabCame()
+    })
+  }
+
+  /** The records are in memory again, as they were, or what the file still has of them. */
+  #install(slab: Slab, content: SlabContent | undefined, reason = 'some of it is not what was written'): void {
+    const paged = slab.paged as PagedSlab
+    slab.paged = undefined
+    this.#slabs.adopt(slab, content?.memory ?? NO_MEMORY)
+    if (content === undefined) slab.useTable(new Int32Array(0), new Int32Array(0))
+    else if (content.table !== undefined) slab.useTable(content.table.offsets, content.table.places)
+    for (const [offset, buffer] of content?.large ?? [])
+      this.#slabs.addReference(slab, offset, ownMessage(slab, offset, buffer))
+    const { unread, unreadBodyBytes } = revive(slab, paged)
+    const taken = lostOfTaken(slab, paged)
+    const isLoss = unread !== paged.unread || taken.length > 0
+    if (isLoss || content?.isDamaged !== false) {
+      const file = slab.segment as SegmentRef
+      this.#salvage(slab, file)
+      this.#queue.slabLost({
+        slab,
+        file,
+        reason,
+        unread: paged.unread - unread,
+        unreadBodyBytes: paged.unreadBodyBytes - unreadBodyBytes,
+        taken,
+      })
+    }
+    if (slab.live === 0) slab.line.drop(slab)
+    else this.#slabs.settleIn(slab)
+  }
+
+  /** The file is damaged: what is left of the slab is in memory only, and the journal has it now. */
+  #salvage(slab: Slab, file: SegmentRef): void {
+    const { storage, journal } = this.#queue.host.context
+    slab.segment = undefined
+    slab.segmentSynced = false
+    if (this.#queue.stored) {
+      const { uid } = this.#queue
+      const kept = new KeptRecord()
+      storage.group(() => {
+        // What it knows of the slab is that all of it lies in the file.
+        journal.append(new SettledRecord().of(uid, slab.number, 0, SLAB_END, 0, 0), RecordType.SETTLED)
+        forEachKept(slab, (offset, state, expiry, message) => {
+          journal.append(kept.of(uid, slab.number, offset, state, expiry, message), RecordType.KEPT)
+        })
+      })
+    }
+    if (storage.segments !== undefined) DamagedFile.setAside(this.#queue.host.context, storage.segments, file)
+  }
+}
+
+/** Gives every record the state that it had, and counts them anew. */
+function revive(slab: Slab, paged: PagedSlab): { unread: number; unreadBodyBytes: number } {
+  const { words } = slab.memory
+  const { readAt, end, handedTo } = slab
+  const { taken } = paged
+  const cursor = new RunCursor(paged.runs)
+  let takenIndex = 0
+  let unread = 0
+  let unreadBodyBytes = 0
+  let firstUnread = end
+  let hasHoles = false
+  slab.live = 0
+  slab.liveBytes = slab.referenceBytes
+  slab.journalled = 0
+  slab.journalledBytes = 0
+  slab.forEach((offset, at) => {
+    let state = recordState(words, at)
+    const isThere = (state & REFERENCE) === 0 || slab.references?.has(offset) === true
+    if (!cursor.has(offset) || !isThere) {
+      setRecordState(words, at, state | SETTLED)
+      if (offset >= readAt) hasHoles = true
+      return
+    }
+    if (offset < readAt) {
+      while ((taken[takenIndex] as number) < offset) takenIndex += TAKEN_FIELDS
+      state = taken[takenIndex + 2] as number
+    } else {
+      if (offset < handedTo) state |= REDELIVERED
+      if (unread === 0) firstUnread = offset
+      unread++
+      unreadBodyBytes += recordBodyBytes(words, at)
+    }
+    setRecordState(words, at, state)
+    slab.live++
+    slab.liveBytes += recordLength(words, at)
+    if ((state & JOURNALLED) === 0) return
+    slab.journalled++
+    slab.journalledBytes += recordLength(words, at) + (slab.references?.get(offset)?.buffer.length ?? 0)
+  })
+  slab.readAt = firstUnread
+  slab.plain = !slab.packed && !hasHoles
+  return { unread, unreadBodyBytes }
+}
+
+/** Which of the messages that were handed out are not there. */
+function lostOfTaken(slab: Slab, { taken }: PagedSlab): { offset: number; bodyBytes: number }[] {
+  const lost: { offset: number; bodyBytes: number }[] = []
+  for (let index = 0; index < taken.length; index += TAKEN_FIELDS) {
+    const offset = taken[index] as number
+    if (!slab.isLive(offset)) lost.push({ offset, bodyBytes: taken[index + 1] as number })
+  }
+  return lost
+}
+
+/** The large message that a record of the slab refers to. */
+function ownMessage(slab: Slab, offset: number, buffer: Buffer): Message {
+  const message = new Message()
+  showContent(buffer, 0, slab.memory.words, slab.locate(offset), message)
+  message.owned = true
+  return message
+}
+
+/** The file has not got what it should have; anything else may be over in a moment. */
+function isDamage(error: unknown): error is SegmentError {
+  return error instanceof SegmentError && (error.code === 'missing' || error.code === 'damaged')
+}
+
+function isClosed(error: Error): boolean {
+  return error instanceof SegmentError && error.code === 'closed'
+}

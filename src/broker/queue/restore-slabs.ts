@@ -1,0 +1,99 @@
+import { Message } from '../message.ts'
+import type { StoredSlab } from '../storage/index.ts'
+import type { Levels } from './levels.ts'
+import { pagedFrom } from './paged-slab.ts'
+import { JOURNALLED, recordBodyBytes, recordExpiry, recordLength, recordState, showRecord } from './record.ts'
+import type { RestoredQueue, RestoredSlab } from './restored.ts'
+import type { Slab } from './slab.ts'
+import type { Slabs } from './slabs.ts'
+
+/** What has come back into a queue. */
+export interface Restored {
+  messages: number
+  bodyBytes: number
+  /** Some of it expires. */
+  expires: boolean
+}
+
+/**
+ * Puts the slabs of a restart into the lines of a queue that has seen no message yet. Those in files stay there,
+ * unopened.
+ * @param levelOf the level in the queue of a message that arrives.
+ */
+export function restoreSlabs(
+  slabs: Slabs,
+  levels: Levels,
+  levelOf: (message: Message) => number,
+  { segments, slabs: inMemory, lastSlabNumber }: RestoredQueue,
+): Restored {
+  const restored: Restored = { messages: 0, bodyBytes: 0, expires: false }
+  const all: Slab[] = []
+  levels.numberFrom(lastSlabNumber + 1)
+  for (const stored of segments) {
+    if (stored.live > 0) all.push(restorePaged(slabs, levels, stored, restored))
+  }
+  const view = new Message()
+  for (const slab of inMemory) {
+    if (slab.offsets.length > 0) all.push(restorePacked(slabs, levels, levelOf, slab, view, restored))
+  }
+  all.sort((a, b) => a.number - b.number)
+  levels.restore(all)
+  return restored
+}
+
+function restorePaged(slabs: Slabs, levels: Levels, stored: StoredSlab, restored: Restored): Slab {
+  const { live, liveBytes, bodyBytes, runs, expiry } = stored
+  const line = levels.line(Math.min(stored.level, levels.count - 1))
+  const slab = slabs.reopen(line, stored.number)
+  slab.segment = stored.file
+  slab.segmentSynced = true
+  slab.paged = pagedFrom(live, bodyBytes, runs, expiry)
+  slab.end = stored.end
+  slab.startAt = runs?.[0] ?? 0
+  slab.readAt = slab.startAt
+  slab.handedTo = stored.takenTo
+  slab.live = live
+  slab.liveBytes = liveBytes
+  slab.journalled = live
+  slab.journalledBytes = liveBytes
+  line.ready += live
+  restored.messages += live
+  restored.bodyBytes += bodyBytes
+  if (expiry !== 0) restored.expires = true
+  return slab
+}
+
+function restorePacked(
+  slabs: Slabs,
+  levels: Levels,
+  levelOf: (message: Message) => number,
+  { number, memory, offsets, at: places, slabEnd }: RestoredSlab,
+  view: Message,
+  restored: Restored,
+): Slab {
+  const { bytes, words } = memory
+  showRecord(bytes, words, places[0] as number, view)
+  const line = levels.line(levelOf(view))
+  view.release()
+  const slab = slabs.reopen(line, number)
+  slabs.adopt(slab, memory)
+  slab.useTable(offsets, places)
+  slab.end = slabEnd
+  slab.startAt = offsets[0] as number
+  slab.readAt = slab.startAt
+  slab.live = offsets.length
+  for (const at of places) {
+    const length = recordLength(words, at)
+    slab.liveBytes += length
+    if ((recordState(words, at) & JOURNALLED) !== 0) {
+      slab.journalled++
+      slab.journalledBytes += length
+    }
+    restored.bodyBytes += recordBodyBytes(words, at)
+    if (recordExpiry(words, at) !== 0) restored.expires = true
+  }
+  slabs.seal(slab)
+  line.ready += slab.live
+  restored.messages += slab.live
+  return slab
+}
