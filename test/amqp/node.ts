@@ -3,6 +3,7 @@ import { createMechanisms, Users } from '../../src/auth/index.ts'
 import { type Alarm, Clock, Timers, Turn } from '../../src/base/index.ts'
 import {
   Alarms,
+  type DefinitionLog,
   type DiskOptions,
   MemoryAccount,
   Storage,
@@ -24,6 +25,10 @@ export interface TestNodeOptions {
   readonly watermark?: number
   readonly journal?: Journal
   readonly disk?: DiskOptions
+  /** Without the default virtual host and user, as before what a restart brings back. Default false. */
+  readonly empty?: boolean
+  /** When it begins, in ms since the epoch. Default: 2030. */
+  readonly now?: number
   /** Bytes that wait for the disk beside those of the journal. */
   readonly unwritten?: () => number
 }
@@ -63,7 +68,7 @@ class TestAlarm implements Alarm {
 export class TestNode {
   readonly log = new RecordingLogger()
   readonly memory = new MemoryAccount()
-  readonly users = new Users()
+  readonly users: Users
   readonly clock: Clock
   readonly timers: Timers
   readonly turn: Turn
@@ -71,11 +76,12 @@ export class TestNode {
   readonly alarms: Alarms
   readonly virtualHosts: VirtualHosts
   readonly amqp: AmqpContext
-  #now = START
+  #now: number
   readonly #timerAlarm = new TestAlarm()
   readonly #deferred: (() => void)[] = []
 
   constructor(options: TestNodeOptions = {}) {
+    this.#now = options.now ?? START
     this.clock = new Clock(() => this.#now)
     this.timers = new Timers(this.clock, this.#timerAlarm, () => this.turn.schedule())
     this.journal = options.journal ?? new MemoryJournal()
@@ -112,9 +118,12 @@ export class TestNode {
       storage,
       propertyView: new PropertyView(),
     })
-    this.virtualHosts.add('/')
-    this.users.add('guest', 'guest', ['administrator'])
-    this.users.setPermissions('guest', '/', { configure: '.*', write: '.*', read: '.*' })
+    this.users = new Users({ log: storage.definitions })
+    if (!options.empty) {
+      this.virtualHosts.add('/')
+      this.users.add('guest', 'guest', ['administrator'])
+      this.users.setPermissions('guest', '/', { configure: '.*', write: '.*', read: '.*' })
+    }
     this.amqp = new AmqpContext({
       virtualHosts: this.virtualHosts,
       users: this.users,
@@ -131,6 +140,10 @@ export class TestNode {
 
   get vhost(): VirtualHost {
     return this.virtualHosts.find('/') as VirtualHost
+  }
+
+  get definitions(): DefinitionLog {
+    return this.virtualHosts.context.storage.definitions
   }
 
   /** Runs turns until nothing is left to do. */
