@@ -271,7 +271,7 @@ function reachable(host: string): string {
 
 async function openNode(options: ResolvedOptions): Promise<BrokerNode> {
   try {
-    return new BrokerNode(options)
+    return await BrokerNode.open(options)
   } catch (error) {
     throw explainStoreError(options.dataDir, error)
   }

@@ -5,6 +5,7 @@ import { Clock, Timers, Turn } from '../base/index.ts'
 import { Alarms, type BrokerContext, MemoryAccount, Storage, VirtualHosts } from '../broker/index.ts'
 import { fromObject, PropertyView, ReplyCode, type Table } from '../codec/index.ts'
 import { MemoryJournal } from '../store/index.ts'
+import type { DataStore, Machine } from './data-store.ts'
 import type { ResolvedOptions } from './options.ts'
 import { packageVersion } from './version.ts'
 
@@ -18,27 +19,71 @@ export class BrokerNode {
   readonly virtualHosts: VirtualHosts
   readonly amqp: AmqpContext
   readonly #options: ResolvedOptions
+  readonly #store: DataStore | undefined
 
-  constructor(options: ResolvedOptions) {
+  /**
+   * A broker with what its data directory has, or with its defaults alone.
+   * @param machine what a test puts in place of the machine's own files.
+   * @throws JournalError, SegmentError when the data directory cannot be opened.
+   */
+  static async open(options: ResolvedOptions, machine?: Machine): Promise<BrokerNode> {
+    const { dataDir } = options
+    if (dataDir === undefined) {
+      const node = new BrokerNode(options)
+      node.#addDefaults()
+      return node
+    }
+    // Loaded only now: a broker in memory does without.
+    const { DataStore } = await import('./data-store.ts')
+    const store = await DataStore.open(options, dataDir, machine)
+    try {
+      const node = new BrokerNode(options, store)
+      await store.recover(node)
+      if (node.virtualHosts.names().length === 0 && node.users.names().length === 0) node.#addDefaults()
+      await store.start()
+      return node
+    } catch (error) {
+      await store.close().catch(() => undefined)
+      throw error
+    }
+  }
+
+  private constructor(options: ResolvedOptions, store?: DataStore) {
     const { log, maxMessageSize, consumerTimeoutMs } = options
     const clock = new Clock()
     // Messages that expire make room, too, and the memory alarm is looked at by a turn.
     const timers = new Timers(clock, undefined, () => turn.schedule())
-    const journal = new MemoryJournal()
-    const storage = new Storage(journal)
+    const journal = store?.journal ?? new MemoryJournal()
+    const storage = new Storage(journal, store?.segments)
     const memory = new MemoryAccount()
-    const alarms = new Alarms({ memory, memoryLimit: options.memoryHighWatermark, journal, clock, timers, log })
+    const alarms = new Alarms({
+      memory,
+      memoryLimit: options.memoryHighWatermark,
+      journal,
+      clock,
+      timers,
+      log,
+      ...(store === undefined
+        ? {}
+        : {
+            disk: { freeLimit: options.diskFreeLimit, space: () => store.journal.space() },
+            unwritten: () => store.unwritten,
+          }),
+    })
     const turn = new Turn(() => {
       storage.settlements.flush()
       journal.commit()
+      storage.sweep()
+      store?.check()
       alarms.check()
     })
     this.#options = options
+    this.#store = store
     this.alarms = alarms
     const limits = { maxMessageSize, consumerTimeoutMs }
     const shared = { storage, propertyView: new PropertyView() }
     this.context = { clock, timers, turn, journal, log, memory, limits, ...shared }
-    this.users = new Users({ loopbackUsers: options.loopbackUsers })
+    this.users = new Users({ loopbackUsers: options.loopbackUsers, log: storage.definitions })
     this.virtualHosts = new VirtualHosts(this.context)
     this.amqp = new AmqpContext({
       virtualHosts: this.virtualHosts,
@@ -52,7 +97,13 @@ export class BrokerNode {
       handshakeTimeoutMs: options.handshakeTimeoutMs,
       consumersPerChannelMax: options.consumersPerChannelMax,
     })
-    this.#addDefaults()
+    if (store !== undefined) {
+      store.events = {
+        journalFailed: (error) => alarms.journalFailed(error),
+        journalRestored: () => alarms.journalRestored(),
+        fatal: (error) => options.onFatal?.(error),
+      }
+    }
   }
 
   /** Makes a virtual host and lets the default user do everything there. */
@@ -95,10 +146,17 @@ export class BrokerNode {
 
   /** Lets go of everything that could still call back. */
   async close(): Promise<void> {
-    for (const name of this.virtualHosts.names()) this.virtualHosts.delete(name)
-    this.alarms.close()
-    this.context.timers.clear()
-    await this.context.journal.close()
+    try {
+      await this.#store?.stop()
+    } finally {
+      const { definitions } = this.context.storage
+      definitions.quietly(() => {
+        for (const name of this.virtualHosts.names()) this.virtualHosts.delete(name)
+      })
+      this.alarms.close()
+      this.context.timers.clear()
+      await (this.#store ?? this.context.journal).close()
+    }
   }
 
   #addDefaults(): void {

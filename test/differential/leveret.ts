@@ -13,7 +13,7 @@ export interface Leveret {
 /** Starts a broker in memory with the users of the sessions, which the embedding API cannot restrict yet. */
 export async function startLeveret(): Promise<Leveret> {
   const options = resolveOptions({})
-  const node = new BrokerNode(options)
+  const node = await BrokerNode.open(options)
   for (const name of VHOSTS) node.addVirtualHost(name)
   for (const [name, patterns] of Object.entries(PERMISSIONS)) {
     if (name !== 'guest') node.users.add(name, name, (TAGS[name] ?? '').split(',').filter(Boolean))

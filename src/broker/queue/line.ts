@@ -144,7 +144,7 @@ export class Line {
     if ((state & JOURNALLED) !== 0) {
       slab.journalled--
       slab.journalledBytes -= bytes
-      this.#slabs.settled.add(slab.number, offset, length, recordBodyBytes(words, at))
+      this.#slabs.settled.add(slab.number, offset, slab.reach(at), recordBodyBytes(words, at))
     }
     this.release(slab)
   }

@@ -1,4 +1,4 @@
-import { JOURNALLED, recordBodyBytes, recordExpiry, recordLength, recordState, SETTLED } from './record.ts'
+import { JOURNALLED, recordBodyBytes, recordExpiry, recordState, SETTLED } from './record.ts'
 import { Runs } from './runs.ts'
 import type { Slab } from './slab.ts'
 
@@ -43,9 +43,9 @@ export function surveySlab(slab: Slab): PagedSlab {
     const state = recordState(words, at)
     if ((state & SETTLED) !== 0) return
     const bodyBytes = recordBodyBytes(words, at)
-    runs.add(offset, recordLength(words, at))
+    runs.add(offset, slab.reach(at))
     if ((state & JOURNALLED) !== 0) {
-      journalledRuns.add(offset, recordLength(words, at))
+      journalledRuns.add(offset, slab.reach(at))
       journalledBodyBytes += bodyBytes
     }
     if (offset < readAt) {

@@ -19,6 +19,9 @@ import type { SlabMemory } from './slab-pool.ts'
 export const HEAD_BYTES = 16
 const EXPIRY_BYTES = 8
 
+/** Bodies larger than this are kept by reference where their buffer is their own. */
+export const COPY_BODY_BYTES_MAX = 4096
+
 /** Handed out before and put back. */
 export const REDELIVERED = 0x01
 /** Acknowledged or dropped: the bytes are dead. */

@@ -3,7 +3,16 @@ import type { SegmentRef } from '../../store/index.ts'
 import type { Message } from '../message.ts'
 import type { Line } from './line.ts'
 import type { PagedSlab } from './paged-slab.ts'
-import { REFERENCE, recordState, SETTLED, showRecord } from './record.ts'
+import {
+  COPY_BODY_BYTES_MAX,
+  HEAD_BYTES,
+  REFERENCE,
+  recordBodyBytes,
+  recordLength,
+  recordState,
+  SETTLED,
+  showRecord,
+} from './record.ts'
 import { NO_MEMORY, SlabMemory } from './slab-pool.ts'
 
 /**
@@ -79,6 +88,15 @@ export class Slab {
   /** Where in memory the record with this offset is. */
   locate(offset: number): number {
     return this.#offsets === undefined ? offset : ((this.#places as Int32Array)[this.#indexOf(offset)] as number)
+  }
+
+  /**
+   * How far the offsets of the record that lies here reach, for stretches that must not touch its neighbours. A large
+   * message that a restart brought back lies in its record, where before it may only have been referred to.
+   */
+  reach(at: number): number {
+    const { words } = this.memory
+    return this.packed && recordBodyBytes(words, at) > COPY_BODY_BYTES_MAX ? HEAD_BYTES : recordLength(words, at)
   }
 
   /** Shows the record that lies here. */

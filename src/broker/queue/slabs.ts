@@ -3,6 +3,7 @@ import { Message } from '../message.ts'
 import type { Storage } from '../storage/index.ts'
 import type { Line } from './line.ts'
 import { Paging, type PagingQueue } from './paging.ts'
+import { COPY_BODY_BYTES_MAX } from './record.ts'
 import { SettledStretches } from './settled-stretches.ts'
 import { Slab } from './slab.ts'
 import { NO_MEMORY, SLAB_BYTES_MAX, type SlabMemory, slabSize } from './slab-pool.ts'
@@ -21,9 +22,6 @@ const SPARSE_BYTES_MIN = 4096
 const SPARSE_SLABS_MAX = 2
 
 const RENUMBER_FROM = 1024
-
-/** Bodies larger than this are kept by reference where their buffer is their own. */
-const COPY_BODY_BYTES_MAX = 4096
 
 /** What the slabs of a queue ask of it. */
 export interface SlabsQueue extends PagingQueue {

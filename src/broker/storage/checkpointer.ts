@@ -2,7 +2,7 @@ import type { Checkpoint, SegmentRef } from '../../store/index.ts'
 import type { BrokerContext } from '../host.ts'
 import type { Queue } from '../queue/queue.ts'
 import type { Slab } from '../queue/slab.ts'
-import { encodeSlab, forEachKept, storedSlab } from '../queue/slab-file.ts'
+import { forEachKept, storedSlab } from '../queue/slab-file.ts'
 import { KeptRecord } from './kept-record.ts'
 import { RecordType } from './record-type.ts'
 import { SegmentRecord } from './segment-record.ts'
@@ -101,9 +101,10 @@ export class Checkpointer {
     return this.#running
   }
 
-  /** Resolves when no checkpoint is under way. */
-  async settled(): Promise<void> {
-    await this.#running?.catch(() => undefined)
+  /** Does a last checkpoint. @throws as `run` */
+  async stop(): Promise<void> {
+    this.#notBefore = Number.POSITIVE_INFINITY
+    await this.run()
   }
 
   async #run(): Promise<void> {
@@ -172,7 +173,7 @@ export class Checkpointer {
   async #writeFile(slab: Slab): Promise<void> {
     const { segments } = this.#context.storage
     if (segments === undefined || slab.journalled === 0 || slab.segment !== undefined || !slab.resident) return
-    const ref = await segments.write(encodeSlab(slab))
+    const ref = await this.#context.memory.traffic.write(slab, segments)
     // It may have been consumed meanwhile, or written because memory was short.
     if (slab.journalled > 0 && slab.segment === undefined) slab.line.setSegment(slab, ref, false)
     else segments.remove(ref)
@@ -218,7 +219,7 @@ export class Checkpointer {
     const stays = (): boolean => queue.deleted || slab.segment !== old || slab.journalled === 0 || slab.line.isHot(slab)
     if (stays()) return undefined
     slab.line.pack(slab)
-    const ref = await segments.write(encodeSlab(slab))
+    const ref = await this.#context.memory.traffic.write(slab, segments)
     if (stays()) {
       segments.remove(ref)
       return undefined

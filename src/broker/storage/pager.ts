@@ -1,7 +1,6 @@
 import type { BrokerContext } from '../host.ts'
 import type { Queue } from '../queue/queue.ts'
 import type { Slab } from '../queue/slab.ts'
-import { encodeSlab } from '../queue/slab-file.ts'
 
 export interface PagerOptions {
   /** Bytes of messages that may stay in memory before those of long queues go to files. */
@@ -103,7 +102,7 @@ export class Pager {
     const { segments } = this.#context.storage
     if (segments === undefined || !slab.resident || slab.live === 0 || slab.line.isHot(slab)) return
     if (slab.segment === undefined) {
-      const ref = await segments.write(encodeSlab(slab))
+      const ref = await this.#context.memory.traffic.write(slab, segments)
       if (!slab.resident || slab.live === 0 || slab.segment !== undefined) {
         segments.remove(ref)
         return

@@ -1,5 +1,5 @@
 import { Message } from '../message.ts'
-import { JOURNALLED } from '../queue/record.ts'
+import { JOURNALLED, REDELIVERED } from '../queue/record.ts'
 import type { RestoredQueue } from '../queue/restored.ts'
 import { KeptRecord } from './kept-record.ts'
 import { readMessageRecord } from './message-record.ts'
@@ -7,6 +7,9 @@ import { QueueReplay } from './queue-replay.ts'
 import { RecordType } from './record-type.ts'
 import { readSegmentRecord } from './segment-record.ts'
 import { SettledRecord } from './settled-record.ts'
+
+/** Redelivered and how often; where the message lay in its slab is another matter. */
+const KEPT_STATE = REDELIVERED | 0xffff_ff00
 
 /**
  * What a journal says of the messages of every queue, gathered record by record; queues are known by their uid alone.
@@ -17,6 +20,7 @@ import { SettledRecord } from './settled-record.ts'
  */
 export class MessageReplay {
   readonly #queues = new Map<number, QueueReplay>()
+  #recent: QueueReplay | undefined
   readonly #view = new Message()
   readonly #kept = new KeptRecord()
   readonly #settled = new SettledRecord()
@@ -37,8 +41,8 @@ export class MessageReplay {
         return true
       case RecordType.KEPT: {
         const kept = this.#kept.read(buffer, from, this.#view)
-        const { slabNumber, offset, expiry } = kept
-        this.#queue(kept.uid).add(slabNumber, offset, kept.state | JOURNALLED, expiry, this.#view)
+        const { uid, slabNumber, offset, state, expiry } = kept
+        this.#queue(uid).add(slabNumber, offset, (state & KEPT_STATE) | JOURNALLED, expiry, this.#view)
         return true
       }
       case RecordType.SETTLED: {
@@ -55,6 +59,8 @@ export class MessageReplay {
       case RecordType.CLEAN:
         this.clean = true
         return true
+      case RecordType.STARTED:
+        return true
       default:
         return false
     }
@@ -63,6 +69,7 @@ export class MessageReplay {
   /** The queue is gone, and what it held. */
   forget(uid: number): void {
     this.#queues.delete(uid)
+    this.#recent = undefined
   }
 
   /** How many messages the queue has. */
@@ -73,17 +80,20 @@ export class MessageReplay {
   /** What the queue is to be restored with, once; undefined when the journal has nothing of it. */
   take(uid: number): RestoredQueue | undefined {
     const queue = this.#queues.get(uid)
-    this.#queues.delete(uid)
+    this.forget(uid)
     this.#view.release()
     return queue?.finish(!this.clean)
   }
 
   #queue(uid: number): QueueReplay {
+    const recent = this.#recent
+    if (recent?.uid === uid) return recent
     let queue = this.#queues.get(uid)
     if (queue === undefined) {
       queue = new QueueReplay(uid)
       this.#queues.set(uid, queue)
     }
+    this.#recent = queue
     return queue
   }
 }

@@ -1,4 +1,4 @@
-import type { Journal, Segments } from '../../store/index.ts'
+import type { Journal, Position, SegmentRef, Segments } from '../../store/index.ts'
 import { DefinitionLog } from './definition-log.ts'
 import { Settlements } from './settlements.ts'
 
@@ -17,6 +17,12 @@ export class Uids {
   }
 }
 
+/** A file that is done with as soon as the journal has completed the records that say so. */
+interface DroppedSegment {
+  readonly ref: SegmentRef
+  readonly position: Position
+}
+
 /** What the entities of a node share for being kept over a restart. */
 export class Storage {
   readonly journal: Journal
@@ -29,6 +35,9 @@ export class Storage {
   /** Where queues put what does not stay in memory; undefined without a data directory. */
   readonly segments: Segments | undefined
   #groups = 0
+  /** Oldest first; those before `#sweptTo` are gone already. */
+  readonly #dropped: DroppedSegment[] = []
+  #sweptTo = 0
 
   constructor(journal: Journal, segments?: Segments) {
     this.journal = journal
@@ -56,5 +65,24 @@ export class Storage {
     } finally {
       this.endGroup()
     }
+  }
+
+  /** Nothing of the file is needed any more, as records already appended or about to be flushed say. */
+  dropSegment(ref: SegmentRef): void {
+    this.settlements.flush()
+    this.#dropped.push({ ref, position: this.journal.appended })
+  }
+
+  /** Removes files that are done with, once the journal is sure of it. Called once a turn. */
+  sweep(): void {
+    const { completed } = this.journal
+    while (this.#sweptTo < this.#dropped.length) {
+      const { ref, position } = this.#dropped[this.#sweptTo] as DroppedSegment
+      if (position > completed) return
+      this.segments?.remove(ref)
+      this.#sweptTo++
+    }
+    this.#dropped.length = 0
+    this.#sweptTo = 0
   }
 }

@@ -5,12 +5,12 @@ import type { RestoredQueue } from '../../../src/broker/queue/restored.ts'
 import {
   KeptRecord,
   MessageRecord,
-  MessageReplay,
   RecordType,
   SegmentRecord,
   SettledRecord,
   SLAB_END,
 } from '../../../src/broker/storage/index.ts'
+import { MessageReplay } from '../../../src/broker/storage/replay.ts'
 import { encodeProperties } from '../../../src/codec/index.ts'
 import type { JournalRecord } from '../../../src/store/index.ts'
 import { Random } from '../../store/random.ts'

@@ -1,0 +1,6 @@
+export { Checkpointer } from './checkpointer.ts'
+export { DefinitionReplay } from './definition-replay.ts'
+export { writeDefinitions } from './definition-snapshot.ts'
+export { MarkRecord } from './mark-record.ts'
+export { Pager } from './pager.ts'
+export { MessageReplay } from './replay.ts'

@@ -1,0 +1,211 @@
+import { UserReplay, type Users } from '../auth/index.ts'
+import { type BrokerContext, loadDurability, type Queue, RecordType, type VirtualHosts } from '../broker/index.ts'
+import {
+  type FileJournal,
+  type FileLayer,
+  openFileJournal,
+  openSegments,
+  type Processes,
+  type Segments,
+} from '../store/index.ts'
+import type { ResolvedOptions } from './options.ts'
+
+type Durability = Awaited<ReturnType<typeof loadDurability>>
+
+/** Bytes of journal between two checkpoints; it goes on in a new file as often. */
+const JOURNAL_BYTES = 32 * 1024 * 1024
+
+/** What a test puts in place of the machine's own. */
+export interface Machine {
+  readonly files?: FileLayer
+  readonly processes?: Processes
+  readonly journalBytes?: number
+}
+
+/** What happens to the store while the broker works. */
+export interface DataStoreEvents {
+  journalFailed(error: Error): void
+  journalRestored(): void
+  /** Nothing can be promised any more: the broker has to end. */
+  fatal(error: Error): void
+}
+
+/** The broker whose state a data directory has. */
+export interface StoredBroker {
+  readonly context: BrokerContext
+  readonly virtualHosts: VirtualHosts
+  readonly users: Users
+}
+
+/**
+ * What a broker keeps in its data directory: the journal, the segment files beside it, and those who look after both
+ * while the broker runs. Use: `open`, `recover` before anybody connects, `check` once a turn, `stop` when nobody is
+ * connected any more, `close`.
+ */
+export class DataStore {
+  readonly journal: FileJournal
+  readonly segments: Segments
+  /** Who acts on what happens; set before `recover`. */
+  events: DataStoreEvents | undefined
+  readonly #options: ResolvedOptions
+  readonly #machine: Machine
+  readonly #durability: Durability
+  #checkpointer: InstanceType<Durability['Checkpointer']> | undefined
+  #pager: InstanceType<Durability['Pager']> | undefined
+  /** Called when the disk refuses what the journal has to write. */
+  #refused: (() => void) | undefined
+
+  /**
+   * Locks a data directory and opens what is in it.
+   * @throws JournalError, SegmentError
+   */
+  static async open(options: ResolvedOptions, directory: string, machine: Machine = {}): Promise<DataStore> {
+    const { sync, syncIntervalMs, log } = options
+    const { journalBytes = JOURNAL_BYTES, ...layers } = machine
+    let store: DataStore | undefined
+    const durability = loadDurability()
+    const journal = await openFileJournal({
+      ...layers,
+      directory,
+      sync,
+      syncIntervalMs,
+      log,
+      fileBytesMax: journalBytes,
+      onFailed: (error) => store?.journalFailed(error),
+      onRestored: () => store?.events?.journalRestored(),
+      onFatal: (error) => store?.events?.fatal(error),
+    })
+    try {
+      const { files } = machine
+      const segments = await openSegments({ directory, log, ...(files === undefined ? {} : { files }) })
+      store = new DataStore(options, machine, journal, segments, await durability)
+      return store
+    } catch (error) {
+      await journal.close().catch(() => undefined)
+      throw error
+    }
+  }
+
+  private constructor(
+    options: ResolvedOptions,
+    machine: Machine,
+    journal: FileJournal,
+    segments: Segments,
+    durability: Durability,
+  ) {
+    this.#options = options
+    this.#machine = machine
+    this.journal = journal
+    this.segments = segments
+    this.#durability = durability
+  }
+
+  /** Bytes on their way out of memory into segment files. */
+  get unwritten(): number {
+    return this.#pager?.unwritten ?? 0
+  }
+
+  /**
+   * Brings back what the directory has: users, virtual hosts, exchanges, queues, bindings, messages.
+   * @throws JournalError
+   */
+  async recover({ context, virtualHosts, users }: StoredBroker): Promise<void> {
+    const { journal, segments } = this
+    const { DefinitionReplay, MessageReplay } = this.#durability
+    const messages = new MessageReplay()
+    const definitions = new DefinitionReplay(context.log, (uid) => messages.forget(uid))
+    const accounts = new UserReplay(context.log)
+    await journal.recover({
+      record: (_position, type, buffer, from, to) => {
+        if (messages.record(type, buffer, from)) return
+        if (definitions.record(type, buffer, from, to) || accounts.record(type, buffer, from, to)) return
+        context.log.error(`the journal has a record of type ${type}, which this version does not know; it is left out`)
+      },
+    })
+    segments.reserve(messages.lastSegmentId)
+    accounts.apply(users)
+    definitions.apply(virtualHosts)
+    const known = new Set<number>()
+    for (const queue of storedQueues(virtualHosts)) {
+      const restored = messages.take(queue.uid)
+      if (restored === undefined) continue
+      for (const { file } of restored.segments) known.add(file.id)
+      queue.restore(restored)
+    }
+    definitions.applyDelayed(virtualHosts)
+    segments
+      .removeOthers(known)
+      .catch((error) => context.log.warn(`files that nobody needs any more stay: ${(error as Error).message}`))
+    this.#look(context, virtualHosts, users)
+  }
+
+  /** From here on nobody takes the journal's end for that of an orderly stop. Resolves when that is durable. */
+  async start(): Promise<void> {
+    this.journal.append(new this.#durability.MarkRecord(), RecordType.STARTED)
+    await this.journal.flush()
+  }
+
+  /** Looks whether something has to move; cheap enough for once a turn. */
+  check(): void {
+    this.#checkpointer?.check()
+    this.#pager?.check()
+  }
+
+  /**
+   * The last checkpoint: the next start finds everything as it is now. A disk that refuses it leaves the journal, which
+   * has all that was confirmed, for the next start to read.
+   */
+  async stop(): Promise<void> {
+    await this.#pager?.stop()
+    const checkpointer = this.#checkpointer
+    if (checkpointer === undefined || this.journal.failure !== undefined) return
+    const refused = new Promise<'refused'>((resolve) => {
+      this.#refused = () => resolve('refused')
+    })
+    try {
+      if ((await Promise.race([checkpointer.stop(), refused])) === 'refused') return
+      this.journal.append(new this.#durability.MarkRecord(), RecordType.CLEAN)
+    } catch (error) {
+      this.#options.log.warn(`the last checkpoint could not be done: ${(error as Error).message}`)
+    }
+  }
+
+  /** Writes what is left and gives the directory free. @throws JournalError when that could not be written. */
+  async close(): Promise<void> {
+    await this.segments.close()
+    await this.journal.close()
+  }
+
+  #look(context: BrokerContext, virtualHosts: VirtualHosts, users: Users): void {
+    const { Checkpointer, Pager, writeDefinitions } = this.#durability
+    const { journal } = this
+    this.#checkpointer = new Checkpointer(context, {
+      journal,
+      journalBytes: this.#machine.journalBytes ?? JOURNAL_BYTES,
+      queues: () => storedQueues(virtualHosts),
+      writeRest: () => {
+        const append = journal.append.bind(journal)
+        writeDefinitions(virtualHosts, append)
+        users.write(append)
+      },
+      onFatal: (error) => this.events?.fatal(error),
+    })
+    this.#pager = new Pager(context, {
+      memoryBytes: this.#options.messageMemory,
+      queues: () => allQueues(virtualHosts),
+    })
+  }
+
+  private journalFailed(error: Error): void {
+    this.#refused?.()
+    this.events?.journalFailed(error)
+  }
+}
+
+function* allQueues(virtualHosts: VirtualHosts): Iterable<Queue> {
+  for (const virtualHost of virtualHosts.all()) yield* virtualHost.queues.values()
+}
+
+function* storedQueues(virtualHosts: VirtualHosts): Iterable<Queue> {
+  for (const queue of allQueues(virtualHosts)) if (queue.stored) yield queue
+}
