@@ -53,8 +53,8 @@ export class Heartbeat {
       return
     }
     const quiet = this.sends === this.#sendsIfQuiet
-    if (quiet) connection.sendHeartbeat()
     this.#sendsIfQuiet = quiet ? this.sends + 1 : this.sends
+    if (quiet) connection.sendHeartbeat()
     this.#schedule()
   }
 
