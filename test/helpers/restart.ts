@@ -1,6 +1,7 @@
 import { UserReplay } from '../../src/auth/index.ts'
 import type { Exchange, Queue } from '../../src/broker/index.ts'
 import { DefinitionReplay } from '../../src/broker/storage/definition-replay.ts'
+import { MessageReplay } from '../../src/broker/storage/replay.ts'
 import { encodeTable } from '../../src/codec/index.ts'
 import { TestNode } from '../amqp/node.ts'
 import { type Recorded, RecordingJournal } from './recording-journal.ts'
@@ -12,23 +13,33 @@ export interface RestartedNode {
   readonly gone: number[]
 }
 
-/** A node that comes back with what the records say. Messages in queues do not: these tests are not about them. */
+/** A node that comes back with what the records say, as after a crash. */
 export function restart(records: readonly Recorded[], now?: number): RestartedNode {
   const journal = new RecordingJournal()
   const node = new TestNode({ journal, empty: true, ...(now === undefined ? {} : { now }) })
   const gone: number[] = []
   const definitions = new DefinitionReplay(node.log, (uid) => gone.push(uid))
   const users = new UserReplay(node.log)
+  const messages = new MessageReplay()
   for (const { type, bytes } of records) {
     // Somewhere in a larger buffer that is soon used for something else, as when a journal is read.
     const buffer = Buffer.concat([Buffer.alloc(7, 0xaa), bytes, Buffer.alloc(5, 0xbb)])
-    const known = definitions.record(type, buffer, 7, 7 + bytes.length)
-    if (known === users.record(type, buffer, 7, 7 + bytes.length) && type >= 16)
-      throw new Error(`whose is type ${type}?`)
+    const takers = [
+      messages.record(type, buffer, 7),
+      definitions.record(type, buffer, 7, 7 + bytes.length),
+      users.record(type, buffer, 7, 7 + bytes.length),
+    ]
+    if (takers.filter((taken) => taken).length !== 1) throw new Error(`whose are records of type ${type}?`)
     buffer.fill(0xcc)
   }
-  definitions.apply(node.virtualHosts)
   users.apply(node.users)
+  definitions.apply(node.virtualHosts)
+  for (const vhost of node.virtualHosts.all()) {
+    for (const queue of vhost.queues.values()) {
+      const restored = messages.take(queue.uid)
+      if (restored !== undefined) queue.restore(restored)
+    }
+  }
   definitions.applyDelayed(node.virtualHosts)
   return { node, journal, gone }
 }
@@ -61,4 +72,16 @@ function describeExchange({ host, name, type, autoDelete, internal, arguments: a
 
 function describeQueue({ host, name, uid, type, durable, autoDelete, arguments: args }: Queue): string {
   return `queue ${host.name} ${name} ${uid} ${type} ${durable} ${autoDelete} ${encodeTable(args).toString('hex')}`
+}
+
+/** The bodies that wait in each queue, in order, in all virtual hosts. */
+export function bodies(node: TestNode): Record<string, string[]> {
+  const found: Record<string, string[]> = {}
+  for (const vhost of node.virtualHosts.all()) {
+    for (const queue of vhost.queues.values()) {
+      const messages = queue.peek(Number.MAX_SAFE_INTEGER).map((message) => message.body.toString())
+      if (messages.length > 0) found[queue.name] = messages
+    }
+  }
+  return found
 }
