@@ -77,8 +77,8 @@ function restorePacked(
   view.release()
   const slab = slabs.reopen(line, number)
   slabs.adopt(slab, memory)
-  slab.useTable(offsets, places)
   slab.end = slabEnd
+  slab.useTable(offsets, places)
   slab.startAt = offsets[0] as number
   slab.readAt = slab.startAt
   slab.live = offsets.length

@@ -8,6 +8,7 @@ import {
   copyContent,
   HEAD_BYTES,
   JOURNALLED,
+  REFERENCE,
   recordExpiry,
   recordLength,
   recordState,
@@ -180,7 +181,7 @@ export function forEachKept(
     const state = recordState(words, at)
     if ((state & (JOURNALLED | SETTLED)) !== JOURNALLED) return
     slab.show(offset, at, view)
-    visit(offset, state, recordExpiry(words, at), view)
+    visit(offset, state & ~REFERENCE, recordExpiry(words, at), view)
   })
 }
 

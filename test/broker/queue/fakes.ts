@@ -1,4 +1,4 @@
-import { type Alarm, Clock, silentLogger, Timers, Turn } from '../../../src/base/index.ts'
+import { type Alarm, Clock, Timers, Turn } from '../../../src/base/index.ts'
 import type { Consumer } from '../../../src/broker/consumer.ts'
 import { deadLetterMessage } from '../../../src/broker/dead-letter.ts'
 import { type BrokerContext, type DeathReason, type EntityHost, MemoryAccount } from '../../../src/broker/host.ts'
@@ -6,7 +6,8 @@ import { Message } from '../../../src/broker/message.ts'
 import { Queue } from '../../../src/broker/queue/queue.ts'
 import { RecordType, SettledRecord, Storage } from '../../../src/broker/storage/index.ts'
 import { encodeProperties, fromObject, type Properties, PropertyView, Table } from '../../../src/codec/index.ts'
-import { type Journal, type JournalRecord, MemoryJournal } from '../../../src/store/index.ts'
+import { type Journal, type JournalRecord, MemoryJournal, type Segments } from '../../../src/store/index.ts'
+import { RecordingLogger } from '../../helpers/recording-logger.ts'
 
 /** A moment in 2026, so that expiries need more than 32 bits. */
 const START = 1_770_000_000_000
@@ -58,28 +59,37 @@ export class FakeHost implements EntityHost {
   readonly context: BrokerContext
   readonly memory = new MemoryAccount()
   readonly journal = new RecordingJournal()
+  readonly log = new RecordingLogger()
   readonly deadLetters: DeadLetter[] = []
   readonly deleted: Queue[] = []
   /** Called with each dead letter, to send it on. */
   onDeadLetter: ((letter: DeadLetter) => void) | undefined
-  #now = START
+  #now: number
   readonly #alarm = new ManualAlarm()
 
-  constructor() {
+  /**
+   * @param segments where its queues may put what does not stay in memory
+   * @param now ms since the epoch
+   */
+  constructor(segments?: Segments, now = START) {
+    this.#now = now
     const clock = new Clock(() => this.#now)
     this.context = {
       clock,
       timers: new Timers(clock, this.#alarm),
       // A turn ends when the test says so.
       turn: new Turn(
-        () => this.context.storage.settlements.flush(),
+        () => {
+          this.context.storage.settlements.flush()
+          this.context.storage.sweep()
+        },
         () => {},
       ),
       journal: this.journal,
-      log: silentLogger,
+      log: this.log,
       memory: this.memory,
       limits: { maxMessageSize: 1 << 24, consumerTimeoutMs: 0 },
-      storage: new Storage(this.journal),
+      storage: new Storage(this.journal, segments),
       propertyView: new PropertyView(),
     }
   }
@@ -107,6 +117,7 @@ export class FakeHost implements EntityHost {
 
   queue(name: string, args: Record<string, unknown> = {}, options: Partial<Queue> = {}): Queue {
     return new Queue(this, name, {
+      ...(options.uid === undefined ? {} : { uid: options.uid }),
       durable: options.durable ?? args['x-queue-type'] === 'quorum',
       autoDelete: options.autoDelete ?? false,
       exclusiveOwner: options.exclusiveOwner,
