@@ -4,13 +4,8 @@ import { PLACE_SPAN, PublishOutcome, type Queue, REFUSED } from '../../../src/br
 import type { RestoredQueue } from '../../../src/broker/queue/restored.ts'
 import type { Slab } from '../../../src/broker/queue/slab.ts'
 import { forEachKept, storedSlab } from '../../../src/broker/queue/slab-file.ts'
-import {
-  KeptRecord,
-  MessageRecord,
-  MessageReplay,
-  RecordType,
-  SegmentRecord,
-} from '../../../src/broker/storage/index.ts'
+import { KeptRecord, MessageRecord, RecordType, SegmentRecord } from '../../../src/broker/storage/index.ts'
+import { MessageReplay } from '../../../src/broker/storage/replay.ts'
 import { FakeSegments } from './fake-segments.ts'
 import { FakeHost } from './fakes.ts'
 import type { ModelMessage } from './model.ts'
