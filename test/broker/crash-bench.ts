@@ -32,7 +32,8 @@ export class CrashBench {
   }
 
   publish(exchange: string, routingKey: string, body: string, properties: Properties = {}): PublishResult {
-    const { vhost } = this.node
+    const { vhost, turn } = this.node
+    turn.schedule()
     const encoded = encodeProperties({ deliveryMode: 2, ...properties })
     const message = Message.of(exchange, routingKey, encoded, Buffer.from(body))
     const route = vhost.findRoute(message.buffer, message.exchangeAt, message.exchangeAt + message.addressLength)
