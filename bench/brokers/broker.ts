@@ -1,4 +1,5 @@
 import { Client } from '../../src/cli/client/client.ts'
+import { ClientError } from '../../src/cli/client/client-error.ts'
 import { parseUri } from '../../src/cli/client/uri.ts'
 import { textOf } from '../../src/codec/index.ts'
 
@@ -50,6 +51,8 @@ export async function startUntilReady(
       await client.close()
       return { seconds, version: (value && textOf(value)) ?? '' }
     } catch (error) {
+      // An answer in words does not change.
+      if (error instanceof ClientError && error.code !== undefined) throw error
       if (broker.endedWith !== undefined) throw new Error(`${broker.name} has ended: ${broker.endedWith}`)
       if (performance.now() - startMs > READY_TIMEOUT_MS) {
         throw new Error(`${broker.name} did not take a connection: ${(error as Error).message}`)
