@@ -4,13 +4,15 @@ import {
   encodeBasicAck,
   encodeBasicConsume,
   encodeConfirmSelect,
+  encodeExchangeDeclare,
+  encodeQueueBind,
   encodeQueueDelete,
   encodeTxSelect,
   fromObject,
   QUEUE_DELETE_OK,
   TX_SELECT_OK,
 } from '../../src/codec/index.ts'
-import { LateJournal, openNode, publish, type TestClient, type TestNodeOptions } from './harness.ts'
+import { LateJournal, openClient, openNode, publish, type TestClient, type TestNodeOptions } from './harness.ts'
 
 const persistent = { properties: { deliveryMode: 2 } }
 
@@ -190,6 +192,80 @@ test('ten thousand confirms that wait leave in one ack', (t) => {
     t.deepEqual(confirms(client, 1), [`ack ${count} multiple`])
   }
   t.is(client.connection.channels.get(1)?.confirms?.outstanding, 0)
+})
+
+test('a duplicate is not confirmed before the message it repeats is safe', (t) => {
+  const args = fromObject({ 'x-message-deduplication': true })
+  const properties = { deliveryMode: 2, headers: fromObject({ 'x-deduplication-header': 'a' }) }
+  for (const where of ['exchange', 'queue']) {
+    const journal = new LateJournal()
+    const { client, node } = confirming({ journal })
+    client.send(
+      encodeExchangeDeclare(1, {
+        exchange: 'x',
+        type: 'fanout',
+        durable: true,
+        noWait: true,
+        ...(where === 'exchange' ? { arguments: args } : {}),
+      }),
+    )
+    client.declareQueue(1, 'p', { durable: true, ...(where === 'queue' ? { arguments: args } : {}) })
+    client.send(encodeQueueBind(1, { queue: 'p', exchange: 'x', noWait: true }))
+    journal.complete()
+    client.send(publish(1, { exchange: 'x', properties }))
+    client.send(publish(1, { exchange: 'x', properties }))
+    t.is(node.vhost.queues.get('p')?.messageCount, 1)
+    const other = openClient(node)
+    other.send(encodeConfirmSelect(1, {}), publish(1, { exchange: 'x', properties }))
+    other.expect(CONFIRM_SELECT_OK)
+    other.expectNothing()
+    client.expectNothing()
+    journal.complete()
+    node.settle()
+    t.deepEqual(confirms(client, 1), ['ack 2 multiple'])
+    t.deepEqual(confirms(other, 1), ['ack 1'])
+  }
+})
+
+test('a delayed message is confirmed when the journal has it, though no queue has', (t) => {
+  const journal = new LateJournal()
+  const { client, node } = confirming({ journal })
+  const args = fromObject({ 'x-delayed-type': 'fanout' })
+  for (const [exchange, durable] of [
+    ['x', true],
+    ['transient', false],
+  ] as const) {
+    client.send(
+      encodeExchangeDeclare(1, { exchange, type: 'x-delayed-message', durable, arguments: args, noWait: true }),
+    )
+  }
+  journal.complete()
+  node.settle()
+  const headers = fromObject({ 'x-delay': 1000 })
+  client.send(publish(1, { exchange: 'transient', properties: { deliveryMode: 2, headers } }))
+  t.deepEqual(confirms(client, 1), ['ack 1'])
+  client.send(publish(1, { exchange: 'x', properties: { headers } }))
+  t.deepEqual(confirms(client, 1), ['ack 2'])
+  client.send(publish(1, { exchange: 'x', properties: { deliveryMode: 2, headers } }))
+  client.expectNothing()
+  journal.complete()
+  node.settle()
+  t.deepEqual(confirms(client, 1), ['ack 3'])
+})
+
+test('a journal that has failed confirms nothing any more, and refusals wait with the rest', (t) => {
+  const journal = new LateJournal()
+  const { client, node } = confirming({ journal })
+  client.declareQueue(1, 'full', { arguments: fromObject({ 'x-max-length': 0, 'x-overflow': 'reject-publish' }) })
+  client.send(publish(1, { routingKey: 'q', ...persistent }))
+  for (let i = 0; i < 10; i++) {
+    client.send(publish(1, { routingKey: 'full' }), publish(1, { routingKey: 'nowhere' }))
+    node.advance(60_000)
+  }
+  client.expectNothing()
+  t.is(client.connection.channels.get(1)?.confirms?.outstanding, 21)
+  client.disconnect()
+  t.is(journal.waiterCount, 0)
 })
 
 test('a channel cannot have confirms and transactions', (t) => {
