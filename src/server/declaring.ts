@@ -1,11 +1,14 @@
 import type { Exchange, Queue, VirtualHost } from '../broker/index.ts'
 import { fromObject } from '../codec/index.ts'
 
-/** How a queue is declared from outside AMQP; what is left out is as in `QueueOptions`' own words. */
+/**
+ * How a queue is declared from outside AMQP; what is left out is as in `QueueOptions`' own words. A declaration takes
+ * effect at once. What of it is durable is on disk a moment later, and always before a message published after it.
+ */
 export interface QueueOptions {
   /** Default: the broker's default virtual host. */
   readonly vhost?: string
-  /** Default true. */
+  /** Comes back after a restart, when the broker has a data directory. Default true. */
   readonly durable?: boolean
   /** Deleted with its last consumer. Default false. */
   readonly autoDelete?: boolean
@@ -18,7 +21,7 @@ export interface ExchangeOptions extends QueueOptions {
   readonly internal?: boolean
 }
 
-/** A binding from an exchange to a queue, or to another exchange. */
+/** A binding from an exchange to a queue, or to another exchange. It comes back after a restart when both ends do. */
 export interface BindingOptions {
   readonly vhost?: string
   readonly source: string
