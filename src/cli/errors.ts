@@ -19,3 +19,14 @@ export class UsageError extends Error {
     this.name = 'UsageError'
   }
 }
+
+/** A value quoted in a message may be any length, and what was wrong with it comes behind. */
+const MESSAGE_LENGTH_MAX = 1000
+
+/** Says in one line on standard error what went wrong. */
+export function complain(message: string): void {
+  const line = message.trim().replaceAll('\n', ' ')
+  const half = MESSAGE_LENGTH_MAX / 2
+  const shown = line.length <= MESSAGE_LENGTH_MAX ? line : `${line.slice(0, half)}…${line.slice(-half)}`
+  process.stderr.write(`leveret: ${shown}\n`)
+}

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander'
-import { ExitCode, UsageError } from './errors.ts'
+import { complain, ExitCode, UsageError } from './errors.ts'
 
 interface Subcommand {
   readonly name: string
@@ -18,6 +18,16 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     name: 'ping',
     summary: 'ask a running broker whether it answers',
     load: async () => (await import('./ping.ts')).pingCommand(),
+  },
+  {
+    name: 'check',
+    summary: 'verify a data directory and print what is in it',
+    load: async () => (await import('./check.ts')).checkCommand(),
+  },
+  {
+    name: 'export',
+    summary: "write a queue's messages out of a data directory",
+    load: async () => (await import('./export.ts')).exportCommand(),
   },
   {
     name: 'version',
@@ -71,14 +81,4 @@ function report(error: unknown): number {
   }
   complain(error instanceof Error ? error.message : String(error))
   return ExitCode.FAILED
-}
-
-/** A value quoted in a message may be any length, and what was wrong with it comes behind. */
-const MESSAGE_LENGTH_MAX = 1000
-
-function complain(message: string): void {
-  const line = message.trim().replaceAll('\n', ' ')
-  const half = MESSAGE_LENGTH_MAX / 2
-  const shown = line.length <= MESSAGE_LENGTH_MAX ? line : `${line.slice(0, half)}…${line.slice(-half)}`
-  process.stderr.write(`leveret: ${shown}\n`)
 }

@@ -191,7 +191,7 @@ test('with --log-format json every line is an object, and no secret is in it', a
 
 test('it survives running out of file descriptors, and serves again when there are some', async (t) => {
   const dataDir = await temporaryDirectory(t)
-  const command = `ulimit -n 64 && exec "$0" "$@"`
+  const command = `ulimit -n 128 && exec "$0" "$@"`
   const program = run(t, 'sh', [
     '-c',
     command,
@@ -205,7 +205,7 @@ test('it survives running out of file descriptors, and serves again when there a
   ])
   await program.ready()
   const { port } = program.address()
-  const sockets = Array.from({ length: 120 }, () => dial(t, port))
+  const sockets = Array.from({ length: 240 }, () => dial(t, port))
   // Those for whom there is no descriptor are turned away.
   await until('some are turned away', () => sockets.some(({ destroyed }) => destroyed))
   t.true(sockets.some(({ destroyed, readyState }) => !destroyed && readyState === 'open'))

@@ -81,7 +81,7 @@ export const START_SETTINGS = {
   },
   defaultUser: {
     value: 'NAME',
-    help: 'user that exists from the start, an administrator',
+    help: 'user that an empty data directory gets, an administrator',
     fallback: DEFAULT_OPTIONS.user,
     aliases: ['RABBITMQ_DEFAULT_USER'],
     parse: name,
@@ -95,7 +95,7 @@ export const START_SETTINGS = {
   },
   defaultVhost: {
     value: 'NAME',
-    help: 'virtual host that exists from the start',
+    help: 'virtual host that an empty data directory gets',
     fallback: DEFAULT_OPTIONS.vhost,
     aliases: ['RABBITMQ_DEFAULT_VHOST'],
     parse: name,

@@ -1,0 +1,2 @@
+export { QueueExport } from './export-queue.ts'
+export { inspectData } from './inspect-data.ts'
