@@ -2,7 +2,8 @@
 /**
  * Checks the image where no container engine is: follows the Dockerfile's own steps in a clean directory, with this
  * machine's Node in place of the base image, then runs the result as the image would be run: its ENV, its CMD, its
- * HEALTHCHECK, its user, a message through it, SIGTERM. Needs npm's registry, as building the image does.
+ * HEALTHCHECK, its user, a message through it, SIGTERM, and again on the same volume: a message that waited is still
+ * there. Needs npm's registry, as building the image does.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -170,6 +171,30 @@ async function runImage(image) {
   const user = userOf(image)
   if (user === undefined) report('SKIP', 'runs as its own user', 'this process may not become another')
   const options = { cwd: image.path('.'), env, ...user }
+  const [healthcheck, ...words] = image.healthcheck
+  await withBroker(image, options, async (broker) => {
+    checkProcess(broker.pid, user)
+    const health = spawnSync(healthcheck, words, { ...options, encoding: 'utf8' })
+    check('answers its HEALTHCHECK', health.status === 0, (health.stdout + health.stderr).trim())
+    await withChannel(port, 'takes and gives a message', async (channel) => {
+      await channel.assertQueue('check', { durable: true })
+      for (const text of ['first', 'second']) channel.sendToQueue('check', Buffer.from(text), { persistent: true })
+      await channel.waitForConfirms()
+      return textOf(await channel.get('check', { noAck: true })) === 'first'
+    })
+  })
+  const after = spawnSync(healthcheck, words, { ...options, encoding: 'utf8' })
+  check('fails its HEALTHCHECK once it has ended', after.status === 1, after.stderr.trim())
+  await withBroker(image, options, () =>
+    withChannel(port, 'has the other message after a restart on its volume', async (channel) => {
+      await channel.checkQueue('check')
+      return textOf(await channel.get('check', { noAck: true })) === 'second'
+    }),
+  )
+}
+
+/** Starts the image's own command, and stops it with the image's own signal. */
+async function withBroker(image, options, run) {
   const [command, ...args] = image.command
   const broker = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
   const exited = once(broker, 'exit')
@@ -178,18 +203,12 @@ async function runImage(image) {
   try {
     await until(() => output.includes('Server startup complete') || broker.exitCode !== null, 20_000)
     check('starts with its own ENV and CMD', output.includes('Server startup complete'), output.trim())
-    checkProcess(broker.pid, user)
-    const [healthcheck, ...words] = image.healthcheck
-    const health = spawnSync(healthcheck, words, { ...options, encoding: 'utf8' })
-    check('answers its HEALTHCHECK', health.status === 0, (health.stdout + health.stderr).trim())
-    await checkMessage(port)
+    await run(broker)
     broker.kill(image.stopSignal)
     const killer = setTimeout(() => broker.kill('SIGKILL'), 10_000)
     const [code] = await exited
     clearTimeout(killer)
     check('ends with 0 on its STOPSIGNAL', code === 0, `${image.stopSignal}, exit code ${code}`)
-    const after = spawnSync(healthcheck, words, { ...options, encoding: 'utf8' })
-    check('fails its HEALTHCHECK once it has ended', after.status === 1, after.stderr.trim())
   } finally {
     if (broker.exitCode === null) broker.kill('SIGKILL')
   }
@@ -209,22 +228,30 @@ function checkProcess(pid, user) {
   check('it does not run as root', uid === String(user.uid), `uid ${uid}`)
 }
 
-async function checkMessage(port) {
+/** @param run says whether what is checked holds. */
+async function withChannel(port, what, run) {
   let amqplib
   try {
     amqplib = (await import('amqplib')).default
   } catch {
-    report('SKIP', 'takes and gives a message', 'amqplib is not installed')
+    report('SKIP', what, 'amqplib is not installed')
     return
   }
   const connection = await amqplib.connect(`amqp://127.0.0.1:${port}`)
   const channel = await connection.createConfirmChannel()
-  await channel.assertQueue('check', { durable: true })
-  channel.sendToQueue('check', Buffer.from('hello'), { persistent: true })
-  await channel.waitForConfirms()
-  const message = await channel.get('check', { noAck: true })
+  channel.on('error', () => {})
+  let outcome
+  try {
+    outcome = await run(channel)
+  } catch (error) {
+    check(what, false, error.message)
+  }
+  if (outcome !== undefined) check(what, outcome)
   await connection.close()
-  check('takes and gives a message', message !== false && message.content.toString() === 'hello')
+}
+
+function textOf(message) {
+  return message === false ? undefined : message.content.toString()
 }
 
 function checkImage(image) {
