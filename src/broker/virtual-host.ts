@@ -425,6 +425,7 @@ export class VirtualHost implements EntityHost {
 
   #heldBack(delayed: DelayedMessages, message: Message, targets: RoutingTargets): boolean {
     const { storage, journal } = this.context
+    storage.settlements.flush()
     return storage.group(() => {
       if (!delayed.hold(message)) return false
       targets.held = true
@@ -567,6 +568,8 @@ export class VirtualHost implements EntityHost {
    */
   #append(record: MessageRecord, keys: readonly FreshKey[] | undefined): Position {
     const { journal, storage } = this.context
+    // Before the message, since its confirm tells that what was acknowledged before it is kept.
+    storage.settlements.flush()
     if (keys === undefined || keys.length === 0) return journal.append(record, RecordType.MESSAGE)
     return storage.group(() => {
       journal.append(record, RecordType.MESSAGE)
