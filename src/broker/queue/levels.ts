@@ -1,9 +1,14 @@
+import { PropertyFlag, type PropertyView } from '../../codec/index.ts'
+import type { Message } from '../message.ts'
 import { Line } from './line.ts'
 import type { Slab } from './slab.ts'
 import type { Slabs } from './slabs.ts'
 
 /** Of so many messages of a quorum queue with both levels waiting, one is of the normal level. */
 const QUORUM_TURN = 3
+
+/** From this priority on, a message of a quorum queue is on its high level. Source: RabbitMQ 4.0. */
+const QUORUM_HIGH_PRIORITY = 5
 
 /**
  * The lines of a queue, one for each priority in use, and which of them is served next: on a classic queue the
@@ -38,6 +43,15 @@ export class Levels {
     const opened = new Line(this.#slabs, level)
     this.#lines[level] = opened
     return opened
+  }
+
+  /** The line for a message that arrives. @param view to look at its properties. */
+  lineFor(message: Message, view: PropertyView): Line {
+    const count = this.#lines.length
+    if (count === 1 || (message.propertyFlags & PropertyFlag.PRIORITY) === 0) return this.line(0)
+    const { priority } = message.properties(view)
+    if (this.#quorum) return this.line(priority >= QUORUM_HIGH_PRIORITY ? 1 : 0)
+    return this.line(Math.min(priority, count - 1))
   }
 
   /** No slab has a message yet; new ones get numbers from this one on. */

@@ -1,20 +1,19 @@
 import type { Drainable } from '../../base/index.ts'
-import { PropertyFlag, type PropertyView, ReplyCode, type Table } from '../../codec/index.ts'
+import { PropertyFlag, type PropertyView, ReplyCode } from '../../codec/index.ts'
 import type { Consumer } from '../consumer.ts'
-import { Deduplicator } from '../deduplication.ts'
 import { AmqpError, entity } from '../errors.ts'
-import type { Binding } from '../exchange/index.ts'
-import type { DeathReason, EntityHost, EntityOptions } from '../host.ts'
+import type { DeathReason, EntityHost } from '../host.ts'
 import { Message } from '../message.ts'
-import { isSingleActive, maxPriorityOf, queueTypeOf, withQueueType } from './arguments.ts'
-import { Consumers } from './consumers.ts'
+import { maxPriorityOf } from './arguments.ts'
+import { DeclaredQueue, type QueueOptions } from './declared-queue.ts'
 import { withDeliveryCount } from './delivery-count.ts'
 import { expiryOf } from './expiry.ts'
 import { HeadExpiry } from './head-expiry.ts'
 import { Levels } from './levels.ts'
-import { QueueLimits, type QueueType } from './limits.ts'
 import type { Line } from './line.ts'
+import { Losses } from './losses.ts'
 import type { Loss } from './paging.ts'
+import { NO_PLACE, PublishOutcome, REFUSED } from './publish-outcome.ts'
 import {
   countDelivery,
   deliveryCount,
@@ -29,32 +28,12 @@ import { restoreSlabs } from './restore-slabs.ts'
 import type { RestoredQueue } from './restored.ts'
 import type { Slab } from './slab.ts'
 import { PLACE_SPAN, Slabs, type SlabsQueue } from './slabs.ts'
-import { QueueStats } from './stats.ts'
 import { UnusedTimer } from './unused-timer.ts'
 
 /** Deliveries or expiries of one queue in one go, so that a long backlog does not hold up everybody else. */
 const TURN_MAX = 4096
 
-/** From this priority on, a message of a quorum queue is on its high level. Source: RabbitMQ 4.0. */
-const QUORUM_HIGH_PRIORITY = 5
-
 const NEVER = Number.POSITIVE_INFINITY
-
-/** What a queue made of a publish. What it dropped as a duplicate, or for age or length, it had accepted. */
-export const PublishOutcome = { ACCEPTED: 0, REJECTED: 1 } as const
-export type PublishOutcome = (typeof PublishOutcome)[keyof typeof PublishOutcome]
-
-/** What `accept` gives instead of a place: the message was handed over, or dropped as a duplicate. */
-export const NO_PLACE = -1
-/** What `accept` gives instead of a place: the queue has refused the message. */
-export const REFUSED = -2
-
-export interface QueueOptions extends EntityOptions {
-  /** The connection that alone may use it; undefined for everybody's queue. */
-  readonly exclusiveOwner: object | undefined
-  /** The number it had before a restart. */
-  readonly uid?: number
-}
 
 /**
  * A queue: messages in lines (one for each priority in use) of bytes, consumers whose turn it is, and the limits. All
@@ -64,26 +43,7 @@ export interface QueueOptions extends EntityOptions {
  * One class for all kinds, with its parts given at construction: subclasses would make every call and field read on
  * the way of a message slower.
  */
-export class Queue implements Drainable, SlabsQueue {
-  readonly host: EntityHost
-  readonly name: string
-  /** Unique in the node; stands for the queue in the journal. */
-  readonly uid: number
-  readonly type: QueueType
-  readonly durable: boolean
-  /** Comes back after a restart, and so do its persistent messages: durable, and nobody's alone. */
-  readonly stored: boolean
-  readonly autoDelete: boolean
-  readonly exclusiveOwner: object | undefined
-  /** As declared, and `x-queue-type` also if it was not. */
-  readonly arguments: Table
-  readonly limits: QueueLimits
-  readonly consumers: Consumers
-  /** Asked once for each message that `accept` takes. */
-  readonly deduplicator: Deduplicator | undefined
-  readonly stats = new QueueStats()
-  /** The bindings that lead here; maintained by the vhost. */
-  readonly bindings = new Set<Binding>()
+export class Queue extends DeclaredQueue implements Drainable, SlabsQueue {
   deleted = false
   drainMarked = false
   settledMarked = false
@@ -91,8 +51,6 @@ export class Queue implements Drainable, SlabsQueue {
   acceptedExpiry = 0
   /** The journal has to hear of the message that `accept` took last. */
   acceptedJournalled = false
-  /** A dead letter that came back to here was dropped, and the log has said so; maintained by the vhost. */
-  deathCycleSeen = false
   /** Whether the message that `get` gave last had been handed out before. */
   lastRedelivered = false
 
@@ -103,8 +61,7 @@ export class Queue implements Drainable, SlabsQueue {
   readonly #unusedTimer: UnusedTimer | undefined
   readonly #view = new Message()
   readonly #properties: PropertyView
-  /** Messages that somebody has and a damaged file has taken. */
-  #lost: Set<number> | undefined
+  readonly #losses = new Losses()
   /** Found ready for the message that `accept` took last. */
   #receiver: Consumer | undefined
   /** `accept` has written to a line that was empty. */
@@ -121,27 +78,13 @@ export class Queue implements Drainable, SlabsQueue {
 
   /** @param options whose arguments `validateQueueArguments` has let pass. */
   constructor(host: EntityHost, name: string, options: QueueOptions) {
-    const args = withQueueType(options.arguments)
-    const type = queueTypeOf(args)
-    const { clock, timers, storage, propertyView } = host.context
-    this.host = host
-    this.name = name
-    this.uid = options.uid ?? storage.uids.next()
-    storage.uids.seen(this.uid)
-    this.type = type
-    this.durable = options.durable
-    this.stored = options.durable && options.exclusiveOwner === undefined
-    this.autoDelete = options.autoDelete
-    this.exclusiveOwner = options.exclusiveOwner
-    this.arguments = args
-    this.limits = new QueueLimits(type, args)
-    this.consumers = new Consumers(isSingleActive(args))
-    this.#quorum = type === 'quorum'
+    super(host, name, options)
+    const { clock, timers, propertyView } = host.context
+    this.#quorum = this.type === 'quorum'
     this.#properties = propertyView
     this.#slabs = new Slabs(this)
-    this.#levels = new Levels(this.#slabs, this.#quorum ? 2 : maxPriorityOf(args) + 1, this.#quorum)
+    this.#levels = new Levels(this.#slabs, this.#quorum ? 2 : maxPriorityOf(this.arguments) + 1, this.#quorum)
     this.#expiry = new HeadExpiry(clock, timers, this.#levels, () => this.#expireHeads())
-    this.deduplicator = Deduplicator.from(args)
     this.#bounded = this.limits.bounded
     this.#guarded = this.deduplicator !== undefined || (this.#bounded && this.limits.overflow !== 'drop-head')
     if (this.limits.expires !== NEVER) {
@@ -160,10 +103,6 @@ export class Queue implements Drainable, SlabsQueue {
     return this.#unacked
   }
 
-  get consumerCount(): number {
-    return this.consumers.count
-  }
-
   /** Body bytes of the messages that wait. */
   get readyBytes(): number {
     return this.#readyBytes
@@ -177,19 +116,6 @@ export class Queue implements Drainable, SlabsQueue {
   /** Memory held for messages, in bytes. */
   get memoryBytes(): number {
     return this.#slabs.bytes
-  }
-
-  /** The consumer that gets everything, where there is a single active one. */
-  get activeConsumer(): Consumer | undefined {
-    return this.consumers.active
-  }
-
-  get deadLetterExchange(): string | undefined {
-    return this.limits.deadLetterExchange
-  }
-
-  get deadLetterRoutingKey(): string | undefined {
-    return this.limits.deadLetterRoutingKey
   }
 
   /** Takes a message in; a ready consumer has it before this returns. The view is only read during the call. */
@@ -224,7 +150,7 @@ export class Queue implements Drainable, SlabsQueue {
     }
     const expiry = this.#expiryOf(message)
     const journalled = this.stored && (persistent || this.#quorum)
-    const line = this.#levels.line(this.#levelOf(message))
+    const line = this.#levels.lineFor(message, this.#properties)
     const place = line.append(message, journalled ? JOURNALLED : 0, expiry)
     this.acceptedJournalled = journalled
     this.acceptedExpiry = expiry
@@ -380,7 +306,7 @@ export class Queue implements Drainable, SlabsQueue {
     this.#readyBytes = 0
     this.#unacked = 0
     this.#unackedBytes = 0
-    this.#lost = undefined
+    this.#losses.clear()
     this.#slabs.clear()
     this.#view.release()
     for (const consumer of this.consumers.clear()) consumer.cancelled()
@@ -426,12 +352,7 @@ export class Queue implements Drainable, SlabsQueue {
 
   /** What was there before a restart comes back; once, before anything else happens to the queue. */
   restore(restored: RestoredQueue): void {
-    const { messages, bodyBytes, expires } = restoreSlabs(
-      this.#slabs,
-      this.#levels,
-      (message) => this.#levelOf(message),
-      restored,
-    )
+    const { messages, bodyBytes, expires } = restoreSlabs(this.#slabs, this.#levels, this.#properties, restored)
     this.#ready = messages
     this.#readyBytes = bodyBytes
     if (!expires) return
@@ -455,24 +376,14 @@ export class Queue implements Drainable, SlabsQueue {
   }
 
   /** A file is damaged: these messages are not there any more. */
-  slabLost({ slab, file, reason, unread, unreadBodyBytes, taken }: Loss): void {
-    const start = slab.number * PLACE_SPAN
-    const bodyBytes = new Map(taken.map((message) => [start + message.offset, message.bodyBytes]))
-    const returned = slab.line.lose(unread, new Set(bodyBytes.keys()))
-    this.#ready -= unread + returned.length
-    this.#readyBytes -= unreadBodyBytes
-    for (const place of returned) {
-      this.#readyBytes -= bodyBytes.get(place) as number
-      bodyBytes.delete(place)
-    }
-    for (const [place, bytes] of bodyBytes) {
-      this.#unacked--
-      this.#unackedBytes -= bytes
-      this.#lost ??= new Set()
-      this.#lost.add(place)
-    }
+  slabLost(loss: Loss): void {
+    const { ready, readyBytes, unacked, unackedBytes } = this.#losses.take(loss)
+    this.#ready -= ready
+    this.#readyBytes -= readyBytes
+    this.#unacked -= unacked
+    this.#unackedBytes -= unackedBytes
     this.host.context.log.error(
-      `${unread + taken.length} messages of ${entity('queue', this.name, this.host.name)} are lost: segment ${file.id} cannot be read (${reason})`,
+      `${ready + unacked} messages of ${entity('queue', this.name, this.host.name)} are lost: segment ${loss.file.id} cannot be read: ${loss.reason}`,
     )
   }
 
@@ -494,11 +405,11 @@ export class Queue implements Drainable, SlabsQueue {
 
   /** The slab, in memory, of a message that somebody has; undefined when damage has taken it. */
   #slabOf(place: number): Slab | undefined {
-    if (this.#lost?.delete(place)) return undefined
+    if (this.#losses.settle(place)) return undefined
     const slab = this.#slabs.find(place)
     if (slab.paged === undefined) return slab
     this.#slabs.paging.loadNow(slab)
-    return this.#lost?.delete(place) ? undefined : slab
+    return this.#losses.settle(place) ? undefined : slab
   }
 
   #turnAway(message: Message): number | undefined {
@@ -652,14 +563,6 @@ export class Queue implements Drainable, SlabsQueue {
       dropped = true
     }
     return dropped
-  }
-
-  #levelOf(message: Message): number {
-    const { count } = this.#levels
-    if (count === 1 || (message.propertyFlags & PropertyFlag.PRIORITY) === 0) return 0
-    const priority = message.properties(this.#properties).priority
-    if (this.#quorum) return priority >= QUORUM_HIGH_PRIORITY ? 1 : 0
-    return Math.min(priority, count - 1)
   }
 
   #expiryOf(message: Message): number {

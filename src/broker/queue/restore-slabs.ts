@@ -1,3 +1,4 @@
+import type { PropertyView } from '../../codec/index.ts'
 import { Message } from '../message.ts'
 import type { StoredSlab } from '../storage/index.ts'
 import type { Levels } from './levels.ts'
@@ -18,12 +19,12 @@ export interface Restored {
 /**
  * Puts the slabs of a restart into the lines of a queue that has seen no message yet. Those in files stay there,
  * unopened.
- * @param levelOf the level in the queue of a message that arrives.
+ * @param properties to look at a message's properties
  */
 export function restoreSlabs(
   slabs: Slabs,
   levels: Levels,
-  levelOf: (message: Message) => number,
+  properties: PropertyView,
   { segments, slabs: inMemory, lastSlabNumber }: RestoredQueue,
 ): Restored {
   const restored: Restored = { messages: 0, bodyBytes: 0, expires: false }
@@ -34,7 +35,7 @@ export function restoreSlabs(
   }
   const view = new Message()
   for (const slab of inMemory) {
-    if (slab.offsets.length > 0) all.push(restorePacked(slabs, levels, levelOf, slab, view, restored))
+    if (slab.offsets.length > 0) all.push(restorePacked(slabs, levels, properties, slab, view, restored))
   }
   all.sort((a, b) => a.number - b.number)
   levels.restore(all)
@@ -66,14 +67,14 @@ function restorePaged(slabs: Slabs, levels: Levels, stored: StoredSlab, restored
 function restorePacked(
   slabs: Slabs,
   levels: Levels,
-  levelOf: (message: Message) => number,
+  properties: PropertyView,
   { number, memory, offsets, at: places, slabEnd }: RestoredSlab,
   view: Message,
   restored: Restored,
 ): Slab {
   const { bytes, words } = memory
   showRecord(bytes, words, places[0] as number, view)
-  const line = levels.line(levelOf(view))
+  const line = levels.lineFor(view, properties)
   view.release()
   const slab = slabs.reopen(line, number)
   slabs.adopt(slab, memory)
