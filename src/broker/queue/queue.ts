@@ -148,17 +148,7 @@ export class Queue extends DeclaredQueue implements Drainable, SlabsQueue {
       }
       this.#receiver = consumer
     }
-    const expiry = this.#expiryOf(message)
-    const journalled = this.stored && (persistent || this.#quorum)
-    const line = this.#levels.lineFor(message, this.#properties)
-    const place = line.append(message, journalled ? JOURNALLED : 0, expiry)
-    this.acceptedJournalled = journalled
-    this.acceptedExpiry = expiry
-    this.#ready++
-    this.#readyBytes += message.bodyLength
-    if (expiry !== 0) this.#expiry.possible = true
-    if (line.ready === 1) this.#headChanged = true
-    return place
+    return this.#append(message, this.stored && (persistent || this.#quorum))
   }
 
   /** Second half of a publish that was accepted: a consumer that is ready has it, or what is now too much goes. */
@@ -428,6 +418,20 @@ export class Queue extends DeclaredQueue implements Drainable, SlabsQueue {
       return NO_PLACE
     }
     return undefined
+  }
+
+  /** Writes an arriving message behind all others. @returns its place */
+  #append(message: Message, journalled: boolean): number {
+    const expiry = this.#expiryOf(message)
+    const line = this.#levels.lineFor(message, this.#properties)
+    const place = line.append(message, journalled ? JOURNALLED : 0, expiry)
+    this.acceptedJournalled = journalled
+    this.acceptedExpiry = expiry
+    this.#ready++
+    this.#readyBytes += message.bodyLength
+    if (expiry !== 0) this.#expiry.possible = true
+    if (line.ready === 1) this.#headChanged = true
+    return place
   }
 
   /** @param isSure nothing has happened since `accept`; otherwise another queue may have filled the receiver's prefetch. */
