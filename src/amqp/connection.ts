@@ -201,6 +201,16 @@ export class Connection implements Flushable, FrameReader {
     this.#sendClose(code, text, 0, 0)
   }
 
+  /** As `close`, for when nothing will be safe any more: what waits for that is not said. */
+  abort(code: number, text: string): void {
+    if (this.state === 'closing' || this.state === 'closed') {
+      this.drop()
+      return
+    }
+    this.out.discard()
+    this.close(code, text)
+  }
+
   /**
    * What is said in this turn leaves once the journal has completed this position: no answer may say that something is
    * done which a crash could undo.

@@ -144,6 +144,16 @@ export class Output implements JournalWaiter {
     this.#journal.removeWaiter(this)
   }
 
+  /** Takes back what has not left. */
+  discard(): void {
+    this.clear()
+    this.#full.length = 0
+    this.#fullLengths.length = 0
+    this.chunk = NO_CHUNK
+    this.#length = 0
+    this.pendingBytes = 0
+  }
+
   /** Nothing was said in this turn yet. */
   get #isSilent(): boolean {
     return this.#length === 0 && this.#full.length === 0

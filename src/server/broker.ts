@@ -1,9 +1,9 @@
 import { Connection, type ConnectionState } from '../amqp/index.ts'
 import { hostAndPort } from '../base/index.ts'
 import { notAllowed, type VirtualHost } from '../broker/index.ts'
-import { ReplyCode } from '../codec/index.ts'
 import { Listener } from '../net/index.ts'
 import { explainStoreError, openDataDirectory } from './data-directory.ts'
+import type { Machine } from './data-store.ts'
 import {
   type BindingOptions,
   bind,
@@ -58,6 +58,8 @@ export class Broker implements AsyncDisposable {
   readonly #node: BrokerNode
   readonly #listeners: readonly Listener[]
   readonly #stopping = new AbortController()
+  /** Aborted, with the reason, when the data directory can promise nothing any more. */
+  readonly #failed = new AbortController()
   #stopped: Promise<void> | undefined
 
   private constructor(options: ResolvedOptions, node: BrokerNode, listeners: readonly Listener[]) {
@@ -71,19 +73,20 @@ export class Broker implements AsyncDisposable {
 
   /**
    * Starts a broker; when this resolves, clients can connect.
+   * @param machine what a test of Leveret's own puts in place of the machine's files; not for others.
    * @throws OptionError for an option out of its range.
    * @throws ListenError when a port cannot be opened, such as `cannot listen on 127.0.0.1:5672: the port is in use…`.
    * @throws DataDirectoryError when `dataDir` cannot be used.
    * @throws Error when certificate or key are no good.
    */
-  static async start(options: BrokerOptions = {}): Promise<Broker> {
+  static async start(options: BrokerOptions = {}, machine?: Machine): Promise<Broker> {
     const resolved = resolveOptions(options)
     if (resolved.dataDir !== undefined) openDataDirectory(resolved.dataDir)
     let failure: Error | undefined
     let fail = (error: Error): void => {
       failure = error
     }
-    const node = await openNode({ ...resolved, onFatal: (error) => fail(error) })
+    const node = await openNode({ ...resolved, onFatal: (error) => fail(error) }, machine)
     const listeners: Listener[] = []
     try {
       await openListeners(resolved, node, listeners)
@@ -138,10 +141,10 @@ export class Broker implements AsyncDisposable {
   /**
    * Publishes without a connection; resolves when the message is in its queues, as safe as a confirm would say.
    * @throws AmqpError 404 no such exchange, 406 body larger than `maxMessageSize`, 312 `NO_ROUTE` when `mandatory` and
-   * no queue has taken it.
+   * no queue has taken it; what `onFatal` is told, when it is not known whether the message is safe.
    */
   async publish(publishing: Publishing & { readonly vhost?: string }): Promise<PublishOutcome> {
-    return publish(this.#vhost(publishing.vhost), publishing)
+    return publish(this.#vhost(publishing.vhost), publishing, this.#failed.signal)
   }
 
   /**
@@ -230,7 +233,12 @@ export class Broker implements AsyncDisposable {
     this.#node.closeConnections("CONNECTION_FORCED - broker forced connection closure with reason 'shutdown'")
     await this.#drain(timeoutMs)
     await Promise.all(this.#listeners.map((listener) => listener.close()))
-    await this.#node.close()
+    try {
+      await this.#node.close()
+    } catch (error) {
+      // That is known already.
+      if (!this.#failed.signal.aborted) throw error
+    }
   }
 
   /** The data directory can promise nothing any more: nobody is served who would take silence for a promise. */
@@ -238,7 +246,8 @@ export class Broker implements AsyncDisposable {
     const { log, onFatal } = this.#options
     log.error(`the broker closes all connections and serves nobody any more: ${error.message}`)
     for (const listener of this.#listeners) listener.stopAccepting()
-    this.#node.closeConnections('INTERNAL_ERROR - the data directory cannot be synced', ReplyCode.INTERNAL_ERROR)
+    this.#node.abortConnections('INTERNAL_ERROR - the data directory cannot be synced')
+    this.#failed.abort(error)
     onFatal?.(error)
   }
 
@@ -269,9 +278,9 @@ function reachable(host: string): string {
   return host === '::' ? '::1' : host
 }
 
-async function openNode(options: ResolvedOptions): Promise<BrokerNode> {
+async function openNode(options: ResolvedOptions, machine: Machine | undefined): Promise<BrokerNode> {
   try {
-    return await BrokerNode.open(options)
+    return await BrokerNode.open(options, machine)
   } catch (error) {
     throw explainStoreError(options.dataDir, error)
   }

@@ -130,9 +130,15 @@ export class BrokerNode {
   }
 
   /** Sends every client a close method that says why. @param text begins with the code's name. */
-  closeConnections(text: string, code: number = ReplyCode.CONNECTION_FORCED): void {
+  closeConnections(text: string): void {
     this.context.clock.refresh()
-    for (const connection of [...this.amqp.connections]) connection.close(code, text)
+    for (const connection of [...this.amqp.connections]) connection.close(ReplyCode.CONNECTION_FORCED, text)
+  }
+
+  /** As `closeConnections`, when nothing will be safe any more: nobody waits for the journal to say goodbye. */
+  abortConnections(text: string): void {
+    this.context.clock.refresh()
+    for (const connection of [...this.amqp.connections]) connection.abort(ReplyCode.INTERNAL_ERROR, text)
   }
 
   /** Forgets every user, virtual host, queue and message; then it is as after construction. */

@@ -27,9 +27,15 @@ export interface PublishOutcome {
 
 /**
  * Publishes as a connection would, and waits until the message is as safe as this broker makes it.
- * @throws AmqpError 404 no such exchange, 406 body too large, 312 `NO_ROUTE` when mandatory and it reached no queue.
+ * @param failed aborted when nothing will be safe any more.
+ * @throws AmqpError 404 no such exchange, 406 body too large, 312 `NO_ROUTE` when mandatory and it reached no queue; the
+ * reason of `failed`.
  */
-export async function publish(vhost: VirtualHost, publishing: Publishing): Promise<PublishOutcome> {
+export async function publish(
+  vhost: VirtualHost,
+  publishing: Publishing,
+  failed?: AbortSignal,
+): Promise<PublishOutcome> {
   const { exchange = '', routingKey = '', mandatory = false } = publishing
   const { journal, limits } = vhost.context
   const message = messageOf(exchange, routingKey, publishing)
@@ -42,7 +48,7 @@ export async function publish(vhost: VirtualHost, publishing: Publishing): Promi
   if (route === undefined) throw notFound('exchange', exchange, vhost.name)
   const { routed, rejected, position } = vhost.publish(route, message)
   if (mandatory && !routed) throw new AmqpError(ReplyCode.NO_ROUTE, 'NO_ROUTE')
-  await completed(journal, position)
+  await completed(journal, position, failed)
   return { routed, rejected }
 }
 
@@ -66,16 +72,26 @@ function bodyOf(body: unknown): Buffer {
   return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
 }
 
-function completed(journal: Journal, position: Position): Promise<void> {
+function completed(journal: Journal, position: Position, failed: AbortSignal | undefined): Promise<void> {
   if (position <= journal.completed) return Promise.resolve()
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
+    const leave = (): void => {
+      journal.removeWaiter(waiter)
+      failed?.removeEventListener('abort', fail)
+    }
+    const fail = (): void => {
+      leave()
+      reject(failed?.reason)
+    }
     const waiter = {
       journalCompleted(): void {
         if (position > journal.completed) return
-        journal.removeWaiter(waiter)
+        leave()
         resolve()
       },
     }
     journal.addWaiter(waiter)
+    failed?.addEventListener('abort', fail)
+    if (failed?.aborted) fail()
   })
 }

@@ -62,6 +62,8 @@ export class FileJournal implements Journal {
   #recovering: Promise<unknown> | undefined
   #logFiles: LogFiles | undefined
   #committer: Committer | undefined
+  /** Records that came after a failed sync. */
+  #dropped = 0
   /** Why nothing may be appended. */
   #refusal: JournalError | undefined = new JournalError('closed', 'the journal is not recovered yet')
   #closed: Promise<void> | undefined
@@ -138,7 +140,7 @@ export class FileJournal implements Journal {
 
   /** Position of the last record appended. */
   get appended(): Position {
-    return this.#collector.appended
+    return this.#collector.appended + this.#dropped
   }
 
   /**
@@ -175,13 +177,17 @@ export class FileJournal implements Journal {
   }
 
   /**
-   * Writes the record into the open batch; it leaves with the next commit, or before when the batch is full.
+   * Writes the record into the open batch; it leaves with the next commit, or before when the batch is full. After a
+   * failed sync it is dropped, and its position never completes: whoever still has something to say says it to nobody,
+   * while the process takes leave.
    * @param type 0..255, the caller's; comes back with the record.
-   * @throws RangeError above 512 MiB; JournalError `fatal` after a failed sync, `closed`.
+   * @throws RangeError above 512 MiB; JournalError `closed`.
    */
   append(record: JournalRecord, type = 0): Position {
-    if (this.#refusal !== undefined) throw this.#refusal
-    return this.#collector.append(record, type)
+    if (this.#refusal === undefined) return this.#collector.append(record, type)
+    if (this.#refusal.code !== 'fatal') throw this.#refusal
+    this.#dropped++
+    return this.appended
   }
 
   /**

@@ -177,7 +177,7 @@ test('a sync that fails is not tried again: nothing completes, and what had comp
         t.is(journal.failure, owner.fatal[0])
         const { completed } = journal
         const { operations } = layer
-        t.throws(() => journal.append(new Bytes(Buffer.alloc(1))), { message: /cannot sync/ })
+        t.true(journal.append(new Bytes(Buffer.alloc(1))) > journal.completed)
         journal.commit()
         await t.throwsAsync(journal.close(), { message: /cannot sync/ })
         t.is(journal.completed, completed)
@@ -214,7 +214,7 @@ for (const sync of ['interval', 'off'] as const) {
           return false
         })
         t.is(owner.fatal.length, 1)
-        t.throws(() => journal.append(new Bytes(Buffer.alloc(1))), { message: /cannot sync/ })
+        t.true(journal.append(new Bytes(Buffer.alloc(1))) > journal.completed)
         await t.throwsAsync(journal.close(), { message: /cannot sync/ })
       },
       { sync, syncIntervalMs: 1 },

@@ -43,6 +43,7 @@ export class FaultyJournal implements Journal {
   }
 
   append(record: JournalRecord, type = 0): Position {
+    if (this.#refusal?.code === 'fatal') return ++this.appended
     if (this.#refusal !== undefined) throw this.#refusal
     const content = Buffer.alloc(record.byteLength())
     record.write(content, 0)
@@ -96,7 +97,7 @@ export class FaultyJournal implements Journal {
     this.#schedule()
   }
 
-  /** As after a failed sync: nothing is taken and nothing completes any more. */
+  /** As after a failed sync: what is appended is dropped, and nothing completes any more. */
   fail(text = 'cannot sync: injected'): void {
     this.#refusal = new JournalError('fatal', text)
   }
@@ -106,7 +107,7 @@ export class FaultyJournal implements Journal {
    * rest, as much of that as chance says.
    */
   survivors(random: Random): Entry[] {
-    let last = random.between(this.completed, this.appended)
+    let last = random.between(this.completed, this.entries.length)
     while (this.#parts(last)) last--
     return this.entries.filter(({ position }) => position <= last)
   }

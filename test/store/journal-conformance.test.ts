@@ -1,5 +1,5 @@
 import test from 'ava'
-import { type FileJournalOptions, JournalError, MemoryJournal } from '../../src/store/index.ts'
+import { type FileJournalOptions, MemoryJournal } from '../../src/store/index.ts'
 import { temporaryDirectory } from './directory.ts'
 import { Disk, failure } from './disk.ts'
 import { DiskLayer, type DiskLayerOptions } from './disk-layer.ts'
@@ -99,7 +99,7 @@ test('what became of records that the faulty journal had not completed is open',
     for (let count = 0; count < 5; count++) appendRandom(journal, random)
     journal.complete(2)
     journal.fail()
-    t.throws(() => appendRandom(journal, random), { instanceOf: JournalError })
+    appendRandom(journal, random)
     const found = journal.survivors(random)
     t.deepEqual(found, journal.entries.slice(0, found.length))
     lengths.add(found.length)
