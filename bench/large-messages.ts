@@ -5,7 +5,6 @@
  *     node dist/bench/large-messages.js [MiB] [consumers] [messages]
  */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { Client, type Traffic } from '../src/cli/client/client.ts'
 import { parseUri } from '../src/cli/client/uri.ts'
@@ -28,8 +27,7 @@ import {
   QUEUE_DECLARE_OK,
 } from '../src/codec/index.ts'
 import { startUntilReady, urlOf } from './brokers/broker.ts'
-import { LEVERET_PROGRAM } from './brokers/leveret.ts'
-import { BenchProcess, freePort, temporaryFolder } from './brokers/process.ts'
+import { prepareLeveret } from './brokers/leveret.ts'
 
 const MIB = 1024 * 1024
 const [mebibytes = 100, consumers = 1, messages = 3] = process.argv.slice(2).map(Number)
@@ -115,21 +113,9 @@ async function settledCount(publisher: Client, count: number): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const port = await freePort()
-  const data = join(temporaryFolder('leveret-large-'), 'data')
-  const options = ['--max-message-size', '512MiB', '--memory-high-watermark', '1', '--port', String(port)]
-  const program = new BenchProcess(process.execPath, [LEVERET_PROGRAM, 'start', '--data-dir', data, ...options], {})
-  const broker = {
-    name: 'Leveret',
-    port,
-    pid: program.pid,
-    get endedWith() {
-      return program.endedWith
-    },
-    start: async () => {},
-    stop: () => program.stop(),
-    clear: () => {},
-  }
+  const broker = await prepareLeveret()
+  broker.environment = { LEVERET_MAX_MESSAGE_SIZE: '512MiB', LEVERET_MEMORY_HIGH_WATERMARK: '1' }
+  broker.clear()
   await startUntilReady(broker)
   const url = urlOf(broker)
   const body = Buffer.allocUnsafe(mebibytes * MIB)
@@ -140,17 +126,17 @@ async function main(): Promise<void> {
   const sum = crc32(body)
   const takers = await Promise.all(Array.from({ length: consumers }, (_, index) => openTaker(url, index, sum)))
   const properties = encodeProperties({ deliveryMode: 2 })
-  const idle = memoryOf(program.pid, 'VmRSS')
+  const idle = memoryOf(broker.pid, 'VmRSS')
   console.log(`idle ${(idle / MIB).toFixed(0)} MiB; ${mebibytes} MiB to ${consumers} consumers`)
   const confirmed = settledCount(publisher, messages)
   for (let sent = 1; sent <= messages; sent++) {
     // The highest so far counts anew for each message.
-    writeFileSync(`/proc/${program.pid}/clear_refs`, '5')
+    writeFileSync(`/proc/${broker.pid}/clear_refs`, '5')
     const start = performance.now()
     publisher.write(encodeBasicPublish(1, { exchange: EXCHANGE }))
     publisher.write(encodeContent(1, properties, body, publisher.frameMax))
     while (takers.some(({ received }) => received < sent)) await new Promise((resolve) => setTimeout(resolve, 5))
-    const peak = memoryOf(program.pid, 'VmHWM') - idle
+    const peak = memoryOf(broker.pid, 'VmHWM') - idle
     const seconds = (performance.now() - start) / 1000
     const bodies = (peak / body.length).toFixed(2)
     console.log(

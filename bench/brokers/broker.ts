@@ -52,7 +52,7 @@ export async function startUntilReady(
       return { seconds, version: (value && textOf(value)) ?? '' }
     } catch (error) {
       // An answer in words does not change.
-      if (error instanceof ClientError && error.code !== undefined) throw error
+      if (error instanceof ClientError && error.code !== 0) throw error
       if (broker.endedWith !== undefined) throw new Error(`${broker.name} has ended: ${broker.endedWith}`)
       if (performance.now() - startMs > READY_TIMEOUT_MS) {
         throw new Error(`${broker.name} did not take a connection: ${(error as Error).message}`)
