@@ -51,6 +51,13 @@ export function resourceLocked(name: string, vhost: string): AmqpError {
   )
 }
 
+export function noGetOnSingleActive(name: string, vhost: string): AmqpError {
+  return new AmqpError(
+    ReplyCode.RESOURCE_LOCKED,
+    `RESOURCE_LOCKED - cannot obtain access to locked ${entity('queue', name, vhost)}. basic.get operations are not supported by quorum queues with single active consumer`,
+  )
+}
+
 /** @param received,current what a declare asked for and what is there, worded as RabbitMQ words it. */
 export function inequivalent(
   argument: string,

@@ -20,8 +20,8 @@ export {
   type EntityOptions,
   MemoryAccount,
 } from './host.ts'
-export type { StoredMessage, UnreadableFile } from './inspection/stored-messages.ts'
 export { loadInspection } from './inspection/load.ts'
+export type { StoredMessage, UnreadableFile } from './inspection/stored-messages.ts'
 export { Message } from './message.ts'
 export type { PublishResult, ResolvedPublish } from './publish-result.ts'
 export { Queue, readExpiration } from './queue/index.ts'

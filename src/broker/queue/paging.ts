@@ -1,3 +1,4 @@
+import type { Drainable } from '../../base/index.ts'
 import { type SegmentBytes, SegmentError, type SegmentRef } from '../../store/index.ts'
 import type { EntityHost } from '../host.ts'
 import { Message } from '../message.ts'
@@ -37,13 +38,11 @@ export interface Loss {
 }
 
 /** The queue that the slabs belong to. */
-export interface PagingQueue extends Settler {
+export interface PagingQueue extends Drainable, Settler {
   readonly host: EntityHost
   readonly uid: number
   readonly stored: boolean
   readonly deleted: boolean
-  /** Messages that it waited for have come, or never will. */
-  slabCame(): void
   /** The file is damaged: these messages are not there any more. */
   slabLost(loss: Loss): void
 }
@@ -115,7 +114,7 @@ export class Paging {
       this.#retryLater(outcome)
       return false
     }
-    if (!this.#queue.deleted) this.#queue.slabCame()
+    if (!this.#queue.deleted) this.#queue.host.context.turn.drain(this.#queue)
     return slab.paged === undefined && slab.live > 0
   }
 
@@ -125,11 +124,11 @@ export class Paging {
   }
 
   #retryLater(error: Error): void {
-    const { clock, timers, log } = this.#queue.host.context
+    const { clock, timers, turn, log } = this.#queue.host.context
     if (isClosed(error)) return
     log.warn(`messages cannot be read from the disk, tried again in ${RETRY_MS / 1000} s: ${error.message}`)
     timers.schedule(clock.now + RETRY_MS, () => {
-      if (!this.#queue.deleted) this.#queue.slabCame()
+      if (!this.#queue.deleted) turn.drain(this.#queue)
     })
   }
 

@@ -1,7 +1,6 @@
-import type { Drainable } from '../../base/index.ts'
-import { PropertyFlag, type PropertyView, ReplyCode } from '../../codec/index.ts'
+import { PropertyFlag, type PropertyView } from '../../codec/index.ts'
 import type { Consumer } from '../consumer.ts'
-import { AmqpError, entity } from '../errors.ts'
+import { entity, noGetOnSingleActive } from '../errors.ts'
 import type { DeathReason, EntityHost } from '../host.ts'
 import { Message } from '../message.ts'
 import { maxPriorityOf } from './arguments.ts'
@@ -43,7 +42,7 @@ const NEVER = Number.POSITIVE_INFINITY
  * One class for all kinds, with its parts given at construction: subclasses would make every call and field read on
  * the way of a message slower.
  */
-export class Queue extends DeclaredQueue implements Drainable, SlabsQueue {
+export class Queue extends DeclaredQueue implements SlabsQueue {
   deleted = false
   drainMarked = false
   settledMarked = false
@@ -306,7 +305,8 @@ export class Queue extends DeclaredQueue implements Drainable, SlabsQueue {
   drain(): void {
     this.consumers.unblock()
     if (this.#busy || this.#ready === 0) return
-    this.#enter()
+    this.#busy = true
+    this.#slabs.beginView()
     try {
       for (let left = TURN_MAX; this.#ready > 0; left--) {
         if (left === 0) {
@@ -328,7 +328,9 @@ export class Queue extends DeclaredQueue implements Drainable, SlabsQueue {
         this.#deliver(line, consumer)
       }
     } finally {
-      this.#leave()
+      this.#busy = false
+      this.#view.release()
+      this.#slabs.endView()
     }
     if (this.#expiry.possible) this.#expireHeads()
   }
@@ -358,11 +360,6 @@ export class Queue extends DeclaredQueue implements Drainable, SlabsQueue {
   /** Tells the journal what was settled and it has not heard of. */
   appendSettled(): void {
     this.#slabs.appendSettled()
-  }
-
-  /** Messages that it waited for have come, or never will. */
-  slabCame(): void {
-    this.host.context.turn.drain(this)
   }
 
   /** A file is damaged: these messages are not there any more. */
@@ -597,22 +594,4 @@ export class Queue extends DeclaredQueue implements Drainable, SlabsQueue {
     if (!this.#quorum || this.#unacked > 0 || !this.consumers.singleActive) return
     if (this.consumers.promote() && this.#ready > 0) this.host.context.turn.drain(this)
   }
-
-  #enter(): void {
-    this.#busy = true
-    this.#slabs.viewed = true
-  }
-
-  #leave(): void {
-    this.#busy = false
-    this.#slabs.viewed = false
-    this.#view.release()
-  }
-}
-
-function noGetOnSingleActive(name: string, vhost: string): AmqpError {
-  return new AmqpError(
-    ReplyCode.RESOURCE_LOCKED,
-    `RESOURCE_LOCKED - cannot obtain access to locked ${entity('queue', name, vhost)}. basic.get operations are not supported by quorum queues with single active consumer`,
-  )
 }

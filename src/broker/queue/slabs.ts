@@ -23,6 +23,9 @@ const SPARSE_SLABS_MAX = 2
 
 const RENUMBER_FROM = 1024
 
+/** Pieces of memory that wait until nobody looks at them; more than that is left to the garbage collector. */
+const VIEWED_MAX = 8
+
 /** What the slabs of a queue ask of it. */
 export interface SlabsQueue extends PagingQueue {
   readonly consumers: { readonly count: number }
@@ -32,11 +35,6 @@ export interface SlabsQueue extends PagingQueue {
 export class Slabs {
   /** Bytes of slab memory and of large bodies held; a body that other queues hold too is counted whole. */
   bytes = 0
-  /**
-   * While a view of some record is handed out, memory that is given up must not be written by others: it is left to
-   * the garbage collector instead of the pool.
-   */
-  viewed = false
   /** What the journal has not heard of. */
   readonly settled: SettledStretches
   readonly paging: Paging
@@ -48,6 +46,9 @@ export class Slabs {
   #sparseBytes = 0
   #recent: Slab | undefined
   #nextNumber = 0
+  #viewed = false
+  /** Memory given up while somebody looked at it, perhaps. */
+  #viewedMemory: SlabMemory[] = []
   /** Lines of a stored queue whose last slab has nothing alive. */
   #emptied: Line[] = []
 
@@ -63,6 +64,22 @@ export class Slabs {
   /** The journal knows some of what is in here. */
   get stored(): boolean {
     return this.#queue.stored
+  }
+
+  /** A view of some record is handed out, or may be. */
+  get viewed(): boolean {
+    return this.#viewed
+  }
+
+  /** Until `endView`, records are looked at by others: memory that is given up must not be used again yet. */
+  beginView(): void {
+    this.#viewed = true
+  }
+
+  endView(): void {
+    this.#viewed = false
+    for (const memory of this.#viewedMemory) this.#account.pool.give(memory)
+    this.#viewedMemory.length = 0
   }
 
   get hasConsumers(): boolean {
@@ -280,6 +297,7 @@ export class Slabs {
     const growth = instead.size - old.size
     this.bytes += growth
     this.#account.used += growth
-    if (!this.viewed) this.#account.pool.give(old)
+    if (!this.#viewed) this.#account.pool.give(old)
+    else if (old.size > 0 && this.#viewedMemory.length < VIEWED_MAX) this.#viewedMemory.push(old)
   }
 }
