@@ -111,6 +111,12 @@ export class Line {
     this.returned = false
   }
 
+  /** Asks for the slab behind the one being read, so that it is there when its turn comes. */
+  readAhead(): void {
+    const { next } = this.#reading
+    if (next !== undefined && next.paged !== undefined) void this.#slabs.paging.load(next)
+  }
+
   /** Takes the record that `seek` has just found out of the ready ones; it stays until it is settled. */
   take(): void {
     this.ready--
@@ -285,14 +291,14 @@ export class Line {
     this.#slabs.renumber(tail)
   }
 
-  /** Goes on to the first slab that is not read; the one after that is going to be needed. */
+  /** Goes on to the first slab that is not read. */
   #readOn(slab: Slab): Slab {
     while (slab.readAt === slab.end) {
       this.#slabs.noteSparse(slab)
       slab = slab.next as Slab
     }
     this.#reading = slab
-    if (slab.next?.paged !== undefined) void this.#slabs.paging.load(slab.next)
+    this.readAhead()
     return slab
   }
 

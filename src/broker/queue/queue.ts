@@ -305,6 +305,7 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
   drain(): void {
     this.consumers.unblock()
     if (this.#busy || this.#ready === 0) return
+    if (this.consumers.count > 0) this.#levels.head().readAhead()
     this.#busy = true
     this.#slabs.beginView()
     try {

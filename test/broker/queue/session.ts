@@ -63,6 +63,7 @@ export class Session {
     this.args = { 'x-dead-letter-exchange': 'dlx', ...args }
     this.host = host
     this.queue = this.declare()
+    this.noteDeaths()
     this.ttl = (args['x-message-ttl'] as number) ?? NONE
     const quorum = args['x-queue-type'] === 'quorum'
     this.model = new ModelQueue({
@@ -77,8 +78,11 @@ export class Session {
   }
 
   protected declare(): Queue {
-    this.host.onDeadLetter = (letter) => void this.deaths.push(`${letter.reason} ${letter.body.trimEnd()}`)
     return this.host.queue('q', this.args)
+  }
+
+  protected noteDeaths(): void {
+    this.host.onDeadLetter = (letter) => void this.deaths.push(`${letter.reason} ${letter.body.trimEnd()}`)
   }
 
   async run(steps: number): Promise<void> {

@@ -1,15 +1,11 @@
 import type { ExecutionContext } from 'ava'
 import type { Message } from '../../../src/broker/message.ts'
-import { PLACE_SPAN, PublishOutcome, type Queue, REFUSED } from '../../../src/broker/queue/index.ts'
-import type { RestoredQueue } from '../../../src/broker/queue/restored.ts'
-import type { Slab } from '../../../src/broker/queue/slab.ts'
-import { forEachKept, storedSlab } from '../../../src/broker/queue/slab-file.ts'
-import { KeptRecord, MessageRecord, RecordType, SegmentRecord } from '../../../src/broker/storage/index.ts'
-import { MessageReplay } from '../../../src/broker/storage/replay.ts'
+import type { PublishOutcome, Queue } from '../../../src/broker/queue/index.ts'
 import { FakeSegments } from './fake-segments.ts'
 import { FakeHost } from './fakes.ts'
 import type { ModelMessage } from './model.ts'
 import { Session } from './session.ts'
+import { checkpoint, publish, quiet, replay, restart, type Stored } from './stored.ts'
 
 const UID = 7
 
@@ -36,37 +32,22 @@ export class StoredSession extends Session {
   }
 
   protected override declare(): Queue {
-    super.declare()
     return this.host.queue('q', this.args, { durable: true, uid: UID })
   }
 
-  protected override async settle(): Promise<void> {
-    this.host.settle()
-    while (this.#isLoading && !this.segments.held) {
-      await new Promise((resolve) => setImmediate(resolve))
-      this.host.settle()
-    }
+  protected override settle(): Promise<void> {
+    return quiet(this.#stored)
   }
 
-  get #isLoading(): boolean {
-    return [...this.queue.slabs()].some((slab) => slab.loading !== undefined)
+  get #stored(): Stored {
+    const { host, segments, queue, args } = this
+    return { host, segments, queue, args }
   }
 
   protected override send(message: Message, { body }: ModelMessage): PublishOutcome {
     const persistent = !this.random.chance(20)
     if (!persistent && this.args['x-queue-type'] !== 'quorum') this.#transient.add(body)
-    const { queue } = this
-    const place = queue.accept(message, persistent)
-    if (place === REFUSED) return PublishOutcome.REJECTED
-    if (place < 0) return PublishOutcome.ACCEPTED
-    if (queue.acceptedJournalled) {
-      const record = new MessageRecord().of(message)
-      const slabNumber = Math.floor(place / PLACE_SPAN)
-      record.add(queue.uid, slabNumber, place - slabNumber * PLACE_SPAN, queue.acceptedExpiry)
-      this.host.journal.append(record, RecordType.MESSAGE)
-    }
-    queue.arrived(message)
-    return PublishOutcome.ACCEPTED
+    return publish(this.host, this.queue, message, persistent)
   }
 
   protected override async step(): Promise<void> {
@@ -135,23 +116,8 @@ export class StoredSession extends Session {
     this.waiting = false
   }
 
-  /** What a checkpoint makes of the journal. */
   #checkpoint(): void {
-    const { journal } = this.host
-    this.host.context.storage.settlements.flush()
-    journal.records.length = 0
-    const kept = new KeptRecord()
-    for (const slab of this.queue.slabs()) {
-      if (slab.journalled === 0) continue
-      if (!slab.resident || (slab.segment !== undefined && this.random.chance(50))) {
-        slab.segmentSynced = true
-        journal.append(new SegmentRecord().of(UID, storedSlab(slab)), RecordType.SEGMENT)
-        continue
-      }
-      forEachKept(slab, (offset, state, expiry, message) => {
-        journal.append(kept.of(UID, slab.number, offset, state, expiry, message), RecordType.KEPT)
-      })
-    }
+    checkpoint(this.#stored, () => this.random.chance(50))
   }
 
   /** @param clean everything was put back and told to the journal before. */
@@ -166,13 +132,10 @@ export class StoredSession extends Session {
       await this.settle()
       this.#checkpoint()
     }
-    const restored = this.#replay(clean)
-    await this.segments.removeOthers(new Set(restored?.segments.map(({ file }) => file.id)))
-    this.host = new FakeHost(this.segments, this.host.now)
-    this.queue = this.declare()
-    if (restored !== undefined) this.queue.restore(restored)
-    // The journal goes on.
-    this.#checkpoint()
+    const { host, queue } = restart(this.#stored, clean)
+    this.host = host
+    this.queue = queue
+    this.noteDeaths()
     const { model } = this
     model.ready.push(...this.unacked.splice(0).map(({ message }) => message))
     model.ready = model.ready.filter(({ body }) => !this.#transient.has(body))
@@ -183,22 +146,11 @@ export class StoredSession extends Session {
     }
   }
 
-  #replay(clean: boolean): RestoredQueue | undefined {
-    const replay = new MessageReplay()
-    for (const { type, bytes } of this.host.journal.records) replay.record(type, bytes, 0)
-    if (clean) replay.record(RecordType.CLEAN, Buffer.alloc(0), 0)
-    return replay.take(UID)
-  }
-
   protected override async finish(): Promise<void> {
     await super.finish()
     this.t.is(this.segments.files.size, 0, 'files nobody needs are left')
-    this.t.deepEqual(this.#replay(false)?.slabs ?? [], [])
-    this.t.deepEqual(this.#replay(false)?.segments ?? [], [])
+    const restored = replay(this.#stored)
+    this.t.deepEqual(restored?.slabs ?? [], [])
+    this.t.deepEqual(restored?.segments ?? [], [])
   }
-}
-
-/** For tests that look at one slab. */
-export function slabsOf(queue: Queue): Slab[] {
-  return [...queue.slabs()].sort((a, b) => a.number - b.number)
 }
