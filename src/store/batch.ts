@@ -20,8 +20,8 @@ import { crc32 } from 'node:zlib'
  */
 export const BATCH_HEAD_BYTES = 32
 export const RECORD_HEAD_BYTES = 5
-/** Largest content of a record. */
-export const RECORD_BYTES_MAX = 512 * 1024 * 1024
+/** Largest content of a record: room for the largest message, 512 MiB of body and a header of the largest frame. */
+export const RECORD_BYTES_MAX = 704 * 1024 * 1024
 
 const MARK_AT = 4
 const LENGTH_AT = 12

@@ -181,7 +181,7 @@ export class FileJournal implements Journal {
    * failed sync it is dropped, and its position never completes: whoever still has something to say says it to nobody,
    * while the process takes leave.
    * @param type 0..255, the caller's; comes back with the record.
-   * @throws RangeError above 512 MiB; JournalError `closed`.
+   * @throws RangeError above 704 MiB; JournalError `closed`.
    */
   append(record: JournalRecord, type = 0): Position {
     if (this.#refusal === undefined) return this.#collector.append(record, type)

@@ -265,9 +265,9 @@ test('what is pending counts until it has completed, on its way as well as colle
   await journal.close()
 })
 
-test('a record that says it is larger than 512 MiB is refused, and the next is taken', async (t) => {
+test('a record that says it is larger than 704 MiB is refused, and the next is taken', async (t) => {
   const journal = await new CountingLayer().openJournal()
-  const huge = { byteLength: () => 512 * 1024 * 1024 + 1, write: () => t.fail('written') }
+  const huge = { byteLength: () => 704 * 1024 * 1024 + 1, write: () => t.fail('written') }
   t.throws(() => journal.append(huge), { instanceOf: RangeError })
   t.is(journal.append(record(1)), 1)
   await journal.close()
