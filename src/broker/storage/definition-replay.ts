@@ -99,7 +99,9 @@ export class DefinitionReplay {
    * it had, and gets its messages from whoever knows them.
    */
   apply(virtualHosts: VirtualHosts): void {
-    const { storage } = virtualHosts.context
+    const { storage, clock } = virtualHosts.context
+    // Reading has taken its time, and queues may expire.
+    clock.refresh()
     storage.uids.seen(this.#lastUid)
     storage.delayedIds.seen(this.#lastDelayedId)
     restoreDefinitions(this.#vhosts, virtualHosts)
