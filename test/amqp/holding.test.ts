@@ -11,6 +11,7 @@ import {
   encodeBasicQos,
   encodeChannelClose,
   encodeConnectionClose,
+  encodeConnectionCloseOk,
   encodeExchangeBind,
   encodeExchangeDeclare,
   encodeExchangeDelete,
@@ -258,6 +259,26 @@ test('a client that says goodbye while the disk does not answer is let go of in 
   t.false(client.transport.destroyed)
   node.advance(1_000)
   t.true(client.transport.destroyed)
+})
+
+test('when the journal has failed for good, clients are told so instead of what waits for it', (t) => {
+  for (const sameTurn of [false, true]) {
+    const { node, journal, client, complete } = late()
+    client.declareQueue(1, 'transient')
+    const declare = encodeQueueDeclare(1, { queue: 'q', durable: true })
+    if (sameTurn) client.receive(declare)
+    else client.send(declare, publish(1, { routingKey: 'nowhere', mandatory: true, body: Buffer.alloc(200 * KIB) }))
+    client.connection.abort(541, 'INTERNAL_ERROR - the disk is broken')
+    node.settle()
+    t.is(client.expectConnectionClose(), '541 INTERNAL_ERROR - the disk is broken (0,0)')
+    client.expectNothing()
+    t.is(client.connection.out.pendingBytes, 0)
+    client.send(encodeConnectionCloseOk(0))
+    t.true(client.transport.ended)
+    complete()
+    client.expectNothing()
+    t.is(journal.waiterCount, 0)
+  }
 })
 
 test('heartbeats come while answers wait, and a client that waits in silence is not taken for dead', (t) => {
