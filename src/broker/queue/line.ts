@@ -177,7 +177,6 @@ export class Line {
       }
       // Nothing of it was handed out, so no record of it needs to be looked at.
       if (slab.journalled > 0) this.#slabs.settled.addSlab(slab.number, slab.journalled)
-      slab.live = 0
       this.drop(slab)
     }
     this.ready = 0
@@ -267,7 +266,7 @@ export class Line {
     return returned
   }
 
-  /** Takes a slab, of which nothing is alive and which is not written to, out of the line. */
+  /** Takes a slab that is not written to out of the line, with whatever is in it. */
   drop(slab: Slab): void {
     const { previous, next } = slab
     if (previous !== undefined) previous.next = next

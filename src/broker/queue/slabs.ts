@@ -106,12 +106,16 @@ export class Slabs {
     return slab
   }
 
-  /** Nothing of the slab is alive. */
+  /** The end of a slab, with whatever is in it: who still knows it, to write it to a file, finds nothing alive. */
   close(slab: Slab): void {
     this.release(slab)
     this.#byNumber.delete(slab.number)
     if (this.#recent === slab) this.#recent = undefined
     const { segment } = slab
+    slab.live = 0
+    slab.liveBytes = 0
+    slab.journalled = 0
+    slab.journalledBytes = 0
     slab.segment = undefined
     slab.paged = undefined
     if (segment !== undefined) this.#storage.dropSegment(segment)
@@ -272,11 +276,7 @@ export class Slabs {
   /** Gives everything back. */
   clear(): void {
     this.settled.drop()
-    for (const slab of [...this.#byNumber.values()]) {
-      slab.live = 0
-      slab.journalled = 0
-      this.close(slab)
-    }
+    for (const slab of [...this.#byNumber.values()]) this.close(slab)
     this.#emptied.length = 0
   }
 
