@@ -172,8 +172,11 @@ export class DataStore {
 
   /** Writes what is left and gives the directory free. @throws JournalError when that could not be written. */
   async close(): Promise<void> {
-    await this.segments.close()
-    await this.journal.close()
+    try {
+      await this.segments.close()
+    } finally {
+      await this.journal.close()
+    }
   }
 
   #look(context: BrokerContext, virtualHosts: VirtualHosts, users: Users): void {
