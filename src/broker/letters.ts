@@ -52,6 +52,10 @@ export class Letters {
   }
 
   release(): void {
+    if (this.#waiting.length === 0 && !this.#grouped) {
+      this.#held = false
+      return
+    }
     let bytes = 0
     try {
       for (let letter = this.#waiting.shift(); letter !== undefined; letter = this.#waiting.shift()) {

@@ -51,8 +51,9 @@ export class VirtualHost implements EntityHost {
   readonly #result = new PublishResult()
   readonly #record = new MessageRecord()
   readonly #letters: Letters
-  /** Queues that have accepted the message in hand and not yet acted on it. */
-  readonly #arrived: Queue[] = []
+  /** Which of the queues have taken the message in hand; a count, because shortening an array is a call into the runtime. */
+  readonly #taken: boolean[] = []
+  #takenCount = 0
   readonly #definitions: DefinitionLog
 
   constructor(name: string, context: BrokerContext, types: ReadonlyMap<string, ExchangeType>) {
@@ -536,17 +537,18 @@ export class VirtualHost implements EntityHost {
     // A queue that refuses the message may have a dead letter of it routed, by these same objects: that waits.
     const outermost = this.#letters.hold()
     const record = (outermost ? this.#record : new MessageRecord()).of(message)
-    const arrived = this.#arrived
-    const first = arrived.length
+    const taken = this.#taken
+    const first = this.#takenCount
+    this.#takenCount = first + queues.length
     try {
       for (let i = 0; i < queues.length; i++) {
         const queue = queues[i] as Queue
         const place = queue.accept(message, persistent)
+        taken[first + i] = place >= 0
         if (place === REFUSED) result.rejected = true
         // A duplicate, perhaps: the first may not be safe yet.
         if (place === NO_PLACE && queue.deduplicator !== undefined) result.position = this.context.journal.appended
         if (place < 0) continue
-        arrived.push(queue)
         if (!queue.acceptedJournalled) continue
         const slabNumber = Math.floor(place / PLACE_SPAN)
         record.add(queue.uid, slabNumber, place - slabNumber * PLACE_SPAN, queue.acceptedExpiry)
@@ -555,9 +557,11 @@ export class VirtualHost implements EntityHost {
         if (key !== undefined) keys = [...(keys ?? []), key]
       }
       if (record.count > 0) result.position = this.#append(record, keys)
-      for (let i = first; i < arrived.length; i++) (arrived[i] as Queue).arrived(message)
+      for (let i = 0; i < queues.length; i++) {
+        if (taken[first + i]) (queues[i] as Queue).arrived(message)
+      }
     } finally {
-      arrived.length = first
+      this.#takenCount = first
       if (outermost) this.#letters.release()
     }
   }

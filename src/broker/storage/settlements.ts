@@ -22,6 +22,8 @@ export class Settlements {
   /** Tells the journal everything. */
   flush(): void {
     const open = this.#open
+    // Asked before every message that is journalled, and setting a length is a call into the runtime.
+    if (open.length === 0) return
     for (let index = 0; index < open.length; index++) {
       const settler = open[index] as Settler
       settler.settledMarked = false
