@@ -217,7 +217,8 @@ export class Checkpointer {
     const old = slab.segment
     if (segments === undefined || old === undefined || !(await slab.line.load(slab))) return undefined
     const stays = (): boolean => queue.deleted || slab.segment !== old || slab.journalled === 0 || slab.line.isHot(slab)
-    if (stays()) return undefined
+    // It may be gone from memory again by the time that this goes on.
+    if (stays() || !slab.resident) return undefined
     slab.line.pack(slab)
     const ref = await this.#context.memory.traffic.write(slab, segments)
     if (stays()) {
