@@ -39,7 +39,7 @@ import type { Journal, Position } from '../store/index.ts'
 import { NO_CAPABILITIES } from './capabilities.ts'
 import { Channel } from './channel.ts'
 import { dispatch } from './dispatch.ts'
-import { channelError, commandInvalid, shortText, unexpectedFrame } from './errors.ts'
+import { channelError, commandInvalid, internalError, shortText, unexpectedFrame } from './errors.ts'
 import { Handshake } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { type FrameReader, Input } from './input.ts'
@@ -546,15 +546,10 @@ export class Connection implements Flushable, FrameReader {
     }
     // A defect of ours must not take other people's connections with it.
     const name = METHODS.get((this.currentClass << 16) | this.currentMethod)?.name ?? 'a frame'
-    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
     this.log.error(`connection ${this.name}: internal error while handling ${name} (${buffer.length} bytes read)`, {
-      stack,
+      stack: error instanceof Error ? (error.stack ?? error.message) : String(error),
     })
-    this.fail(
-      new AmqpError(ReplyCode.INTERNAL_ERROR, 'INTERNAL_ERROR', 'connection'),
-      this.currentClass,
-      this.currentMethod,
-    )
+    this.fail(internalError(), this.currentClass, this.currentMethod)
   }
 
   #sendClose(replyCode: number, replyText: string, classId: number, methodId: number): void {

@@ -17,6 +17,11 @@ export function syntaxError(text: string): AmqpError {
   return new AmqpError(ReplyCode.SYNTAX_ERROR, `SYNTAX_ERROR - ${text}`, 'connection')
 }
 
+/** A defect of ours: the client is told no more than that. */
+export function internalError(): AmqpError {
+  return new AmqpError(ReplyCode.INTERNAL_ERROR, 'INTERNAL_ERROR', 'connection')
+}
+
 /** Cuts a text so that it fits a shortstr. */
 export function shortText(text: string): string {
   if (Buffer.byteLength(text) <= 255) return text
