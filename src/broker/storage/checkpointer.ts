@@ -238,7 +238,8 @@ export class Checkpointer {
     let waste = 0
     for (const queue of this.#options.queues()) {
       for (const slab of queue.slabs()) {
-        if (isHalfDead(slab)) waste += (slab.segment?.bytes ?? 0) - slab.journalledBytes
+        if (slab.journalled === 0 || !isHalfDead(slab) || slab.line.isHot(slab)) continue
+        waste += (slab.segment?.bytes ?? 0) - slab.liveBytes
       }
     }
     return waste > bytes * WASTE_SHARE
@@ -256,7 +257,8 @@ export class Checkpointer {
   }
 }
 
+/** A new file would be half as large at most: what is alive goes into it, whether the journal knows it or not. */
 function isHalfDead(slab: Slab): boolean {
   const bytes = slab.segment?.bytes ?? 0
-  return bytes >= COMPACT_BYTES_MIN && slab.journalledBytes * 2 < bytes
+  return bytes >= COMPACT_BYTES_MIN && slab.liveBytes * 2 < bytes
 }

@@ -95,6 +95,13 @@ export class StoredBroker {
     await new Promise((resolve) => setImmediate(resolve))
   }
 
+  async until(isTrue: () => boolean): Promise<void> {
+    for (let turns = 0; !isTrue(); turns++) {
+      if (turns === 100_000) throw new Error('it does not come')
+      await this.turn()
+    }
+  }
+
   /** Does a whole checkpoint. */
   async checkpoint(): Promise<void> {
     await this.newCheckpointer().run()
