@@ -119,9 +119,11 @@ export class BrokerNode {
     for (const connection of [...this.amqp.connections]) {
       if (connection.vhost === host) connection.close(320, `CONNECTION_FORCED - vhost '${name}' is deleted`)
     }
-    this.users.forgetVirtualHost(name)
     this.context.turn.schedule()
-    return this.virtualHosts.delete(name)
+    return this.context.storage.group(() => {
+      this.users.forgetVirtualHost(name)
+      return this.virtualHosts.delete(name)
+    })
   }
 
   addUser(name: string, password: string, vhosts: readonly string[]): void {

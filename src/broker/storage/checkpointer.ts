@@ -11,6 +11,8 @@ import { SegmentRecord } from './segment-record.ts'
 export interface CheckpointJournal {
   /** Bytes of its files. */
   readonly bytes: number
+  /** Bytes appended and not written yet. */
+  readonly pendingBytes: number
   readonly failure: Error | undefined
   beginCheckpoint(): Checkpoint
   endCheckpoint(checkpoint: Checkpoint): Promise<void>
@@ -67,7 +69,9 @@ export class Checkpointer {
   readonly #segmentRecord = new SegmentRecord()
   #running: Promise<void> | undefined
   /** What the journal had when the last checkpoint had ended. */
-  #baseBytes: number
+  #baseBytes = 0
+  /** What the last checkpoint has appended once more. */
+  #repeatedBytes = 0
   #notBefore = 0
   #wasteLookAt = 0
   /** Checkpoints that have come to their end. */
@@ -76,14 +80,15 @@ export class Checkpointer {
   constructor(context: BrokerContext, options: CheckpointerOptions) {
     this.#context = context
     this.#options = options
-    this.#baseBytes = 0
   }
 
   /** Starts a checkpoint when one is due; cheap enough for once a turn. */
   check(): void {
     if (this.#running !== undefined) return
     const { journal, journalBytes } = this.#options
-    if (journal.bytes - this.#baseBytes < journalBytes && !this.#isWasteful()) return
+    // What a checkpoint appends once more must not be more than what has come since.
+    const due = Math.max(journalBytes, this.#repeatedBytes)
+    if (journal.bytes - this.#baseBytes < due && !this.#isWasteful()) return
     if (journal.failure !== undefined || this.#context.clock.now < this.#notBefore) return
     this.run().catch((error) => this.#failed(error as Error))
   }
@@ -112,6 +117,7 @@ export class Checkpointer {
     const { journal, journalBytes } = this.#options
     storage.settlements.flush()
     const checkpoint = journal.beginCheckpoint()
+    const { pendingBytes } = journal
     this.#options.writeRest()
     const large: Part[] = []
     const small: Part[] = []
@@ -128,6 +134,7 @@ export class Checkpointer {
       }
     }
     this.#appendSmall(small, large, journalBytes * KEPT_SHARE)
+    this.#repeatedBytes = journal.pendingBytes - pendingBytes
     for (const { slab } of large) slab.line.seal(slab)
     await this.#write(large)
     await this.#compact(halfDead)
