@@ -55,6 +55,15 @@ interface Part {
   readonly slab: Slab
 }
 
+interface Sorted {
+  /** They have a file that a power cut does not take: the journal has to say so again. */
+  readonly filed: readonly Part[]
+  /** Their messages are appended once more. */
+  readonly small: readonly Part[]
+  /** They need a file, or theirs has to be synced. */
+  readonly large: readonly Part[]
+}
+
 /**
  * Moves what is alive out of the journal's older files, so that these can go: small remainders are appended anew, large
  * ones are written to segment files. See docs/storage.md.
@@ -73,6 +82,12 @@ export class Checkpointer {
   /** What the last checkpoint has appended once more. */
   #repeatedBytes = 0
   #notBefore = 0
+  /**
+   * The last attempt did not come to its end. The next begins with the files that it needs: until the disk takes these,
+   * each would append everything small once more for nothing.
+   */
+  #isUnfinished = false
+  #isStopping = false
   #wasteLookAt = 0
   /** Checkpoints that have come to their end. */
   count = 0
@@ -84,7 +99,7 @@ export class Checkpointer {
 
   /** Starts a checkpoint when one is due; cheap enough for once a turn. */
   check(): void {
-    if (this.#running !== undefined) return
+    if (this.#running !== undefined || this.#isStopping) return
     const { journal, journalBytes } = this.#options
     // What a checkpoint appends once more must not be more than what has come since.
     const due = Math.max(journalBytes, this.#repeatedBytes)
@@ -98,9 +113,8 @@ export class Checkpointer {
    * @throws what a file or the journal throws; nothing is lost then, the older files stay.
    */
   async run(): Promise<void> {
-    await this.#running?.catch(() => undefined)
-    const running = this.#run()
-    this.#running = running.finally(() => {
+    while (this.#running !== undefined) await this.#running.catch(() => undefined)
+    this.#running = this.#run().finally(() => {
       this.#running = undefined
     })
     return this.#running
@@ -108,53 +122,69 @@ export class Checkpointer {
 
   /** Does a last checkpoint. @throws as `run` */
   async stop(): Promise<void> {
-    this.#notBefore = Number.POSITIVE_INFINITY
+    this.#isStopping = true
     await this.run()
   }
 
   async #run(): Promise<void> {
     const { storage } = this.#context
-    const { journal, journalBytes } = this.#options
+    const { journal } = this.#options
+    if (this.#isUnfinished) await this.#write(this.#seal(this.#sort().large))
+    this.#isUnfinished = true
     storage.settlements.flush()
     const checkpoint = journal.beginCheckpoint()
     const { pendingBytes } = journal
     this.#options.writeRest()
-    const large: Part[] = []
+    const { filed, small, large } = this.#sort()
+    for (const part of filed) this.#appendSegment(part)
+    for (const part of small) this.#appendKept(part)
+    this.#repeatedBytes = journal.pendingBytes - pendingBytes
+    await this.#write(this.#seal(large))
+    storage.settlements.flush()
+    await journal.endCheckpoint(checkpoint)
+    this.#baseBytes = journal.bytes
+    this.#isUnfinished = false
+    this.count++
+    if (this.#isStopping) return
+    await this.#compact(filed.filter(({ slab }) => isHalfDead(slab) && !slab.line.isHot(slab)))
+  }
+
+  /** What is to become of each slab. */
+  #sort(): Sorted {
+    const filed: Part[] = []
     const small: Part[] = []
-    const halfDead: Part[] = []
+    const large: Part[] = []
     for (const queue of this.#options.queues()) {
       for (const slab of queue.slabs()) {
         if (slab.journalled === 0) continue
         const part = { queue, slab }
-        if (slab.segment !== undefined && slab.segmentSynced) {
-          this.#appendSegment(part)
-          if (isHalfDead(slab) && !slab.line.isHot(slab)) halfDead.push(part)
-        } else if (slab.segment !== undefined || slab.journalledBytes > KEPT_BYTES_MAX) large.push(part)
-        else small.push(part)
+        if (slab.segment !== undefined) (slab.segmentSynced ? filed : large).push(part)
+        else (slab.journalledBytes > KEPT_BYTES_MAX ? large : small).push(part)
       }
     }
-    this.#appendSmall(small, large, journalBytes * KEPT_SHARE)
-    this.#repeatedBytes = journal.pendingBytes - pendingBytes
-    for (const { slab } of large) slab.line.seal(slab)
-    await this.#write(large)
-    await this.#compact(halfDead)
-    storage.settlements.flush()
-    await journal.endCheckpoint(checkpoint)
-    this.#baseBytes = journal.bytes
-    this.count++
+    return { filed, small: this.#takeSmall(small, large), large }
   }
 
-  /** Appends what is small, the smallest first; what is too much for the journal joins the large ones. */
-  #appendSmall(small: Part[], large: Part[], bytesMax: number): void {
+  /** The smallest stay small; what is too much for the journal joins the large ones. */
+  #takeSmall(small: Part[], large: Part[]): Part[] {
+    const bytesMax = this.#options.journalBytes * KEPT_SHARE
     let bytes = 0
     for (const { slab } of small) bytes += slab.journalledBytes
-    if (bytes > bytesMax) small.sort((a, b) => a.slab.journalledBytes - b.slab.journalledBytes)
-    let left = bytesMax
-    for (const part of small) {
-      left -= part.slab.journalledBytes
-      if (left < 0) large.push(part)
-      else this.#appendKept(part)
+    if (bytes <= bytesMax) return small
+    small.sort((a, b) => a.slab.journalledBytes - b.slab.journalledBytes)
+    let count = 0
+    for (let left = bytesMax; count < small.length; count++) {
+      left -= (small[count] as Part).slab.journalledBytes
+      if (left < 0) break
     }
+    large.push(...small.slice(count))
+    return small.slice(0, count)
+  }
+
+  /** Nothing more is written to these slabs. */
+  #seal(parts: readonly Part[]): readonly Part[] {
+    for (const { slab } of parts) slab.line.seal(slab)
+    return parts
   }
 
   #appendKept({ queue, slab }: Part): void {
@@ -254,12 +284,13 @@ export class Checkpointer {
 
   #failed(error: Error): void {
     if (error.name === 'SyncError') {
+      this.#notBefore = Number.POSITIVE_INFINITY
       this.#options.onFatal(error)
       return
     }
     this.#notBefore = this.#context.clock.now + RETRY_MS
     this.#context.log.warn(
-      `a checkpoint could not be finished and is tried again in ${RETRY_MS / 1000} s; until then the journal goes on growing: ${error.message}`,
+      `a checkpoint could not be finished and is tried again in ${RETRY_MS / 1000} s; until then the data directory goes on growing: ${error.message}`,
     )
   }
 }

@@ -1,4 +1,5 @@
 import test from 'ava'
+import { fromObject } from '../../../src/codec/index.ts'
 import { StoredBroker } from './stored-broker.ts'
 
 for (const operation of ['write', 'fdatasync']) {
@@ -76,3 +77,97 @@ test('many transient messages in files are no reason for a checkpoint', async (t
   t.is(checkpointer.count, 0)
   broker.end()
 })
+
+test('a checkpoint for which the disk has no room does not fill it', async (t) => {
+  const broker = await StoredBroker.start()
+  for (let number = 0; number < 50; number++) broker.publish(broker.queue(`small${number}`).name, 'x'.repeat(1000))
+  for (let i = 0; i < 100; i++) broker.publish(broker.queue('large').name, 'x'.repeat(1000))
+  await broker.settled()
+  broker.layer.options = {
+    fault: (operation, path) => (operation === 'write' && path.includes('.seg') ? { error: noRoom() } : undefined),
+  }
+  const checkpointer = broker.newCheckpointer()
+  await t.throwsAsync(checkpointer.run(), { code: 'ENOSPC' })
+  await broker.settled()
+  const { bytes } = broker.journal
+  await t.throwsAsync(checkpointer.run(), { code: 'ENOSPC' })
+  await broker.settled()
+  t.is(broker.journal.bytes, bytes)
+  broker.layer.options = {}
+  await checkpointer.run()
+  t.is(broker.files.length, 1)
+  await broker.killed()
+  t.is(broker.queue('large').messageCount, 100)
+  t.is(broker.queue('small49').messageCount, 1)
+  broker.end()
+})
+
+test('the journal becomes short also when there is no room to rewrite a file', async (t) => {
+  const broker = await StoredBroker.start()
+  broker.queue('q')
+  for (let i = 0; i < 300; i++) broker.publish('q', `${i}`.padEnd(1000, 'x'))
+  await broker.settled()
+  await broker.checkpoint()
+  broker.consume('q', 200)
+  await broker.settled()
+  broker.layer.options = {
+    fault: (operation, path) => (operation === 'write' && path.includes('.seg') ? { error: noRoom() } : undefined),
+  }
+  const checkpointer = broker.newCheckpointer()
+  await t.throwsAsync(checkpointer.run(), { code: 'ENOSPC' })
+  t.is(checkpointer.count, 1)
+  t.is(broker.journal.fileCount, 2)
+  await broker.killed()
+  t.is(broker.queue('q').messageCount, 100)
+  t.is(broker.bodies('q').length, 100)
+  broker.end()
+})
+
+test('what a checkpoint appends anew is not appended again before as much has been written', async (t) => {
+  const broker = await StoredBroker.start()
+  broker.vhost.declareExchange({
+    name: 'later',
+    type: 'x-delayed-message',
+    durable: true,
+    autoDelete: false,
+    internal: false,
+    arguments: fromObject({ 'x-delayed-type': 'direct' }),
+  })
+  const delayed = { exchange: 'later', headers: { 'x-delay': 1_000_000 } }
+  for (let i = 0; i < 30; i++) broker.publish('q', 'x'.repeat(100_000), delayed)
+  await broker.settled()
+  const checkpointer = broker.newCheckpointer()
+  await checkpointer.run()
+  const appended = async (bytes: number) => {
+    for (let i = 0; i < bytes; i += 100_000) broker.publish(broker.queue('now').name, 'x'.repeat(100_000))
+    broker.queue('now').purge()
+    await broker.settled()
+    checkpointer.check()
+    await broker.settled()
+    return checkpointer.count
+  }
+  t.is(await appended(2_000_000), 1)
+  t.is(await appended(1_100_000), 2)
+  broker.end()
+})
+
+test('that a file cannot be synced is said once', async (t) => {
+  const fatal: Error[] = []
+  const broker = await StoredBroker.start({ onFatal: (error) => fatal.push(error) })
+  for (let i = 0; i < 100; i++) broker.publish(broker.queue('q').name, 'x'.repeat(20_000))
+  await broker.settled()
+  broker.layer.options = {
+    fault: (operation, path) => (operation === 'fdatasync' && path.includes('.seg') ? { error: noRoom() } : undefined),
+  }
+  const checkpointer = broker.newCheckpointer()
+  for (let turns = 0; turns < 50; turns++) {
+    checkpointer.check()
+    await broker.turn()
+  }
+  t.is(fatal.length, 1)
+  broker.end()
+})
+
+function noRoom(): Error {
+  return Object.assign(new Error('ENOSPC: injected'), { code: 'ENOSPC' })
+}

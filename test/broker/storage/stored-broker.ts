@@ -16,6 +16,12 @@ export interface StoredBrokerOptions extends Pick<BrokerOptions, 'sync' | 'messa
   readonly journalBytes?: number
 }
 
+export interface Publishing {
+  readonly persistent?: boolean
+  readonly exchange?: string
+  readonly headers?: Record<string, unknown>
+}
+
 /** A broker without ports and clients, over a disk in memory that forgets what was not synced when the power goes. */
 export class StoredBroker {
   readonly disk = new Disk()
@@ -52,12 +58,16 @@ export class StoredBroker {
     )
   }
 
-  /** Through the default exchange. */
-  publish(queue: string, body: string | Buffer, { persistent = true } = {}): void {
-    const properties = encodeProperties(persistent ? { deliveryMode: 2 } : {})
-    const message = Message.of('', queue, properties, Buffer.from(body))
+  /** @param exchange default: the default one, which leads to the queue of the key's name. */
+  publish(routingKey: string, body: string | Buffer, options: Publishing = {}): void {
+    const { persistent = true, exchange = '', headers } = options
+    const properties = encodeProperties({
+      ...(persistent ? { deliveryMode: 2 } : {}),
+      ...(headers === undefined ? {} : { headers: fromObject(headers) }),
+    })
+    const message = Message.of(exchange, routingKey, properties, Buffer.from(body))
     const route = this.vhost.findRoute(message.buffer, 0, message.addressLength)
-    if (route === undefined) throw new Error('there is no default exchange')
+    if (route === undefined) throw new Error(`there is no exchange ${exchange}`)
     this.vhost.publish(route, message)
     this.node.context.turn.schedule()
   }
