@@ -1,0 +1,103 @@
+import { FRAME_BYTES_MAX, frameLength, HEADER_BYTES } from './packet.ts'
+
+const LENGTH_BYTES = 4
+const ROOM_BYTES_MIN = 1024
+
+/** The stream cannot be read any further. */
+export class FrameError extends Error {}
+
+/**
+ * Cuts a stream, in any split, into frames. Each frame is copied once, into memory of its own size; what is kept of half
+ * a frame is at most twice what has come of it, whatever length it claims.
+ */
+export class FrameReader {
+  readonly #frameBytesMax: number
+  readonly #take: (frame: Buffer) => void
+  #tail: Buffer | undefined
+  #tailLength = 0
+  #stopped = false
+
+  /**
+   * @param take is handed each whole frame, which is its own from then on.
+   * @param frameBytesMax bytes of a frame at most.
+   */
+  constructor(take: (frame: Buffer) => void, frameBytesMax = FRAME_BYTES_MAX) {
+    this.#take = take
+    this.#frameBytesMax = frameBytesMax
+  }
+
+  /** Bytes kept of a frame whose end has not come. */
+  get pending(): number {
+    return this.#tailLength
+  }
+
+  /** Nothing that comes means anything any more; also while a frame is being handled. */
+  stop(): void {
+    this.#stopped = true
+    this.#tail = undefined
+    this.#tailLength = 0
+  }
+
+  /**
+   * Keeps no view of the chunk.
+   * @throws FrameError when a length is under 42 or over the limit; frames before it have been handed over.
+   */
+  push(chunk: Buffer): void {
+    let at = 0
+    if (this.#tailLength > 0) at = this.#completeTail(chunk)
+    while (!this.#stopped && chunk.length - at >= LENGTH_BYTES) {
+      const length = this.#checked(chunk, at)
+      if (chunk.length - at < length) break
+      // allocUnsafe takes small frames from a shared pool, and large ones where they come to rest.
+      const frame = Buffer.allocUnsafe(length)
+      chunk.copy(frame, 0, at, at + length)
+      at += length
+      this.#take(frame)
+    }
+    if (!this.#stopped && at < chunk.length) this.#fill(chunk, at, this.#wanted(chunk, at))
+  }
+
+  /** @returns offset in the chunk behind the frame that was begun before. */
+  #completeTail(chunk: Buffer): number {
+    let at = 0
+    if (this.#tailLength < LENGTH_BYTES) at = this.#fill(chunk, 0, LENGTH_BYTES)
+    if (this.#tailLength < LENGTH_BYTES) return at
+    const length = this.#checked(this.#tail as Buffer, 0)
+    at += this.#fill(chunk, at, length)
+    if (this.#tailLength < length) return at
+    const tail = this.#tail as Buffer
+    this.#tail = undefined
+    this.#tailLength = 0
+    this.#take(tail)
+    return at
+  }
+
+  #wanted(chunk: Buffer, at: number): number {
+    return chunk.length - at < LENGTH_BYTES ? HEADER_BYTES : frameLength(chunk, at)
+  }
+
+  #checked(buffer: Buffer, at: number): number {
+    const length = frameLength(buffer, at)
+    if (length < HEADER_BYTES) throw new FrameError(`a frame says that it has ${length} bytes, under ${HEADER_BYTES}`)
+    if (length > this.#frameBytesMax) {
+      throw new FrameError(`a frame says that it has ${length} bytes, over ${this.#frameBytesMax}`)
+    }
+    return length
+  }
+
+  /** @returns bytes taken. */
+  #fill(chunk: Buffer, at: number, wanted: number): number {
+    const bytes = Math.min(wanted - this.#tailLength, chunk.length - at)
+    const length = this.#tailLength + bytes
+    const tail = this.#tail
+    if (tail === undefined || length > tail.length) {
+      // Grown by what has really come; the last growth makes it exactly as long as the frame.
+      const grown = Buffer.allocUnsafe(Math.min(Math.max(ROOM_BYTES_MIN, 2 * length), Math.max(wanted, HEADER_BYTES)))
+      tail?.copy(grown, 0, 0, this.#tailLength)
+      this.#tail = grown
+    }
+    chunk.copy(this.#tail as Buffer, this.#tailLength, at, at + bytes)
+    this.#tailLength = length
+    return bytes
+  }
+}

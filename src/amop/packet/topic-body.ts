@@ -1,0 +1,55 @@
+import { isUtf8 } from 'node:buffer'
+import { struct, u8 } from 'buffer-layout'
+import { HEADER_BYTES } from './packet.ts'
+
+// The body of frames that carry a topic:
+//
+//   0       1                    t
+//   +-------+--------------------+----------+
+//   | t     | topic: t - 1 bytes | data ... |
+//   | uint8 | UTF-8              | opaque   |
+//   +-------+--------------------+----------+
+//
+// t counts itself; so an empty topic is t = 1, and 254 bytes are the longest.
+
+/** Bytes of a topic at most: t is one byte and counts itself. */
+export const TOPIC_BYTES_MAX = 254
+
+const TOPIC_HEAD = struct<{ t: number }>([u8('t')])
+
+const HALF_CHARACTER = /\p{Surrogate}/u
+
+/** Where the topic and the data lie in a frame. */
+export interface TopicPlace {
+  /** Undefined when its bytes are not UTF-8: nobody can have such a topic, as topics are announced in JSON. */
+  readonly topic: string | undefined
+  /** Offset of the data in the frame. */
+  readonly dataAt: number
+}
+
+/** @returns undefined when the body is malformed: empty, t = 0, or t more than the body has. */
+export function findTopic(frame: Buffer): TopicPlace | undefined {
+  if (frame.length <= HEADER_BYTES) return undefined
+  const { t } = TOPIC_HEAD.decode(frame, HEADER_BYTES)
+  const dataAt = HEADER_BYTES + t
+  if (t === 0 || dataAt > frame.length) return undefined
+  const topic = frame.toString('utf8', HEADER_BYTES + 1, dataAt)
+  if (topic.includes('\ufffd') && !isUtf8(frame.subarray(HEADER_BYTES + 1, dataAt))) return { topic: undefined, dataAt }
+  return { topic, dataAt }
+}
+
+/** True when a topic can be put into a frame and come out as it was. */
+export function fitsTopicBody(topic: string): boolean {
+  return !HALF_CHARACTER.test(topic) && Buffer.byteLength(topic) <= TOPIC_BYTES_MAX
+}
+
+/** @throws RangeError when the topic has over 254 bytes of UTF-8, or is no text. */
+export function encodeTopicBody(topic: string, data: Buffer): Buffer {
+  if (!fitsTopicBody(topic)) throw new RangeError(`a topic has at most ${TOPIC_BYTES_MAX} bytes of UTF-8`)
+  const t = 1 + Buffer.byteLength(topic)
+  const body = Buffer.allocUnsafe(t + data.length)
+  TOPIC_HEAD.encode({ t }, body, 0)
+  body.write(topic, 1)
+  body.set(data, t)
+  return body
+}
