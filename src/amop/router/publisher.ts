@@ -1,0 +1,19 @@
+import type { Packet } from '../packet/packet.ts'
+import type { TopicAccess } from '../permissions/permissions.ts'
+import type { Message } from './message.ts'
+
+/** Whoever sends messages: an SDK's session, the bridge, another node for its own SDKs. */
+export interface Publisher {
+  /** What it is called in logs. */
+  readonly name: string
+  /** The same for all connections of one certificate; other than that of everybody else. */
+  readonly identity: string
+  readonly access: TopicAccess
+  /** Unicasts of its that wait for an answer; kept by the router. */
+  unanswered: number
+  /**
+   * The answer to a unicast, or what is said at once of a multicast: a 0x31 with the message's seq.
+   * A publisher that has gone ignores it.
+   */
+  answered(message: Message, answer: Packet): void
+}

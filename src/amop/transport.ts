@@ -1,0 +1,33 @@
+/** What an SDK's certificate says of it. */
+export interface Certificate {
+  /** Distinguished name, one attribute a line, as Node gives it: `C=CN\nO=fisco-bcos\nCN=sdk`. */
+  readonly subject: string
+  /** That of the issuer: the agency. */
+  readonly issuer: string
+  /** Public key as 128 hex digits, without the leading 04; for other than elliptic curves whatever names the key. */
+  readonly publicKey: string
+}
+
+/** Who is at the other end. */
+export interface AmopPeer {
+  readonly address: string
+  readonly port: number
+  /** Undefined on the plain listener, which is for tests. */
+  readonly certificate: Certificate | undefined
+}
+
+/** What a session asks of the socket that carries it. */
+export interface AmopTransport {
+  /** Bytes handed over and not yet taken by the kernel. */
+  readonly pendingBytes: number
+  /**
+   * Sends one whole frame, which must begin its own TLS record: go-sdk decodes at most one frame a read.
+   * @param frame others may hold it too; it is never written to, neither here nor there.
+   */
+  write(frame: Buffer): void
+  /** Stops and goes on with calling `receive`. */
+  pause(): void
+  resume(): void
+  /** Ends the connection; what is pending need not be sent. `disconnected` may be called, later than this. */
+  close(reason: string): void
+}
