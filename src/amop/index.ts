@@ -1,0 +1,26 @@
+export { AmopContext, type AmopOptions } from './context.ts'
+export { FrameError, FrameReader } from './packet/frame-reader.ts'
+export { FRAME_BYTES_MAX, HEADER_BYTES, Packet, PacketType } from './packet/packet.ts'
+export { ResultCode } from './packet/result-code.ts'
+export { encodeTopicBody, findTopic, fitsTopicBody, TOPIC_BYTES_MAX, type TopicPlace } from './packet/topic-body.ts'
+export { FULL_ACCESS, type Party, type TopicAccess, TopicPermissions } from './permissions/permissions.ts'
+export {
+  type Grants,
+  PermissionFileError,
+  type PermissionRules,
+  parsePermissions,
+  type Rule,
+  type RuleWho,
+} from './permissions/rules.ts'
+export { type PrivateSession, PrivateTopics } from './private-topics.ts'
+export type { Listener, ListenerRole } from './router/listener.ts'
+export { Message } from './router/message.ts'
+export type { Publisher } from './router/publisher.ts'
+export { Router, type RouterOptions } from './router/router.ts'
+export { TopicTable } from './router/topic-table.ts'
+export { Unicast } from './router/unicast.ts'
+export { Seqs } from './seqs.ts'
+export { SdkSession } from './session/session.ts'
+export { type AmopSettings, type Choice, DEFAULT_AMOP_SETTINGS } from './settings.ts'
+export { isBlockNotice, isPrivateTopic } from './topic-names.ts'
+export type { AmopPeer, AmopTransport, Certificate } from './transport.ts'

@@ -1,0 +1,89 @@
+import type { Clock, Timer, Timers } from '../../base/index.ts'
+import type { AmopSettings } from '../settings.ts'
+import type { AmopTransport } from '../transport.ts'
+
+/**
+ * What waits for one session. Pushes beyond the bound are refused, so that they go to somebody else. Answers have nobody
+ * else to go to: beyond the bound the session is not read any more, so that it asks for no more, and beyond twice the
+ * bound they are dropped. A session that leaves it so for long is given up.
+ */
+export class SessionOutput {
+  readonly #transport: AmopTransport
+  readonly #clock: Clock
+  readonly #timers: Timers
+  readonly #bytesMax: number
+  readonly #timeoutMs: number
+  readonly #stuck: () => void
+  #timer: Timer | undefined
+  #paused = false
+  /** When bytes were last taken off, in ms since the epoch. */
+  activeAt: number
+
+  constructor(transport: AmopTransport, clock: Clock, timers: Timers, settings: AmopSettings, stuck: () => void) {
+    this.#transport = transport
+    this.#clock = clock
+    this.#timers = timers
+    this.#bytesMax = settings.outputBytesMax
+    this.#timeoutMs = settings.outputTimeoutMs
+    this.#stuck = stuck
+    this.activeAt = clock.now
+  }
+
+  get pendingBytes(): number {
+    return this.#transport.pendingBytes
+  }
+
+  /** @returns false when too much waits already; a frame over the bound is taken when nothing else waits. */
+  push(frame: Buffer): boolean {
+    const { pendingBytes } = this.#transport
+    if (pendingBytes > 0 && pendingBytes + frame.length > this.#bytesMax) {
+      this.#overfull()
+      return false
+    }
+    this.#write(frame)
+    return true
+  }
+
+  /** @returns false when it was dropped. */
+  answer(frame: Buffer): boolean {
+    if (this.#transport.pendingBytes > 2 * this.#bytesMax) return false
+    this.#write(frame)
+    if (this.#transport.pendingBytes > this.#bytesMax) {
+      this.#overfull()
+      if (!this.#paused) {
+        this.#paused = true
+        this.#transport.pause()
+      }
+    }
+    return true
+  }
+
+  /** The socket has taken something. */
+  writable(): void {
+    this.activeAt = this.#clock.now
+    // Not before half is gone, lest it go back and forth with each frame.
+    if (this.#transport.pendingBytes > this.#bytesMax / 2) return
+    this.#timers.cancel(this.#timer)
+    this.#timer = undefined
+    if (!this.#paused) return
+    this.#paused = false
+    this.#transport.resume()
+  }
+
+  clear(): void {
+    this.#timers.cancel(this.#timer)
+    this.#timer = undefined
+  }
+
+  #write(frame: Buffer): void {
+    this.#transport.write(frame)
+    if (this.#transport.pendingBytes === 0) this.activeAt = this.#clock.now
+  }
+
+  #overfull(): void {
+    this.#timer ??= this.#timers.schedule(this.#clock.now + this.#timeoutMs, () => {
+      this.#timer = undefined
+      this.#stuck()
+    })
+  }
+}
