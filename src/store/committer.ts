@@ -345,7 +345,11 @@ export class Committer {
 
   /** Syncs all that is written. @throws SyncError */
   async #syncAll(): Promise<void> {
-    await Promise.all([this.#file.sync(), ...this.#retiring])
+    try {
+      await Promise.all([this.#file.sync(), ...this.#retiring])
+    } catch (error) {
+      this.#die(error as Error)
+    }
     this.syncs++
     if (this.isFatal) throw this.failure as Error
   }
@@ -354,7 +358,7 @@ export class Committer {
     if (this.#intervalTimer !== undefined) return
     this.#intervalTimer = setTimeout(() => {
       this.#syncAll()
-        .catch((error) => this.#die(error as Error))
+        .catch(() => undefined)
         .finally(() => {
           this.#intervalTimer = undefined
           if (this.#file.dirty && !this.#closing && !this.isFatal) this.#syncLater()

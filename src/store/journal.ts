@@ -39,6 +39,12 @@ export interface Journal {
   endGroup(): void
   /** End of a turn: what was appended since the last call is one batch. */
   commit(): void
+  /**
+   * Resolves when everything appended so far would survive a power cut, which a position completed alone does not say where
+   * not every batch is synced.
+   * @throws JournalError when it will not: after a failed sync, or closed meanwhile.
+   */
+  flush(): Promise<void>
   /** Calls the waiter back each time `completed` grows, until it is removed. */
   addWaiter(waiter: JournalWaiter): void
   removeWaiter(waiter: JournalWaiter): void
@@ -61,6 +67,7 @@ export class MemoryJournal implements Journal {
   beginGroup(): void {}
   endGroup(): void {}
   commit(): void {}
+  async flush(): Promise<void> {}
   addWaiter(_waiter: JournalWaiter): void {}
   removeWaiter(_waiter: JournalWaiter): void {}
 

@@ -20,6 +20,10 @@ export class LateJournal implements Journal {
   endGroup(): void {}
   commit(): void {}
 
+  async flush(): Promise<void> {
+    throw new Error('nobody waits for this journal')
+  }
+
   addWaiter(waiter: JournalWaiter): void {
     this.#waiters.add(waiter)
   }

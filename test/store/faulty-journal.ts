@@ -68,6 +68,15 @@ export class FaultyJournal implements Journal {
     this.#schedule()
   }
 
+  async flush(): Promise<void> {
+    const position = this.appended
+    this.commit()
+    while (this.completed < position) {
+      if (this.#refusal !== undefined) throw this.#refusal
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
   addWaiter(waiter: JournalWaiter): void {
     this.#waiters.add(waiter)
   }

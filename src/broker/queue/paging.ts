@@ -3,7 +3,7 @@ import { type SegmentBytes, SegmentError, type SegmentRef } from '../../store/in
 import type { EntityHost } from '../host.ts'
 import { Message } from '../message.ts'
 import { KeptRecord, RecordType, SettledRecord, type Settler, SLAB_END } from '../storage/index.ts'
-import { DamagedFile } from './damaged-file.ts'
+import { setAside } from './damaged-file.ts'
 import { type PagedSlab, surveySlab, TAKEN_FIELDS } from './paged-slab.ts'
 import {
   JOURNALLED,
@@ -176,7 +176,7 @@ export class Paging {
         })
       })
     }
-    if (storage.segments !== undefined) DamagedFile.setAside(this.#queue.host.context, storage.segments, file)
+    if (storage.segments !== undefined) setAside(this.#queue.host.context, storage.segments, file)
   }
 }
 

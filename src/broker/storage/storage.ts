@@ -1,4 +1,4 @@
-import type { Journal, Position, SegmentRef, Segments } from '../../store/index.ts'
+import type { Journal, SegmentRef, Segments } from '../../store/index.ts'
 import { DefinitionLog } from './definition-log.ts'
 import { Settlements } from './settlements.ts'
 
@@ -17,12 +17,6 @@ export class Uids {
   }
 }
 
-/** A file that is done with as soon as the journal has completed the records that say so. */
-interface DroppedSegment {
-  readonly ref: SegmentRef
-  readonly position: Position
-}
-
 /** What the entities of a node share for being kept over a restart. */
 export class Storage {
   readonly journal: Journal
@@ -35,9 +29,9 @@ export class Storage {
   /** Where queues put what does not stay in memory; undefined without a data directory. */
   readonly segments: Segments | undefined
   #groups = 0
-  /** Oldest first; those before `#sweptTo` are gone already. */
-  readonly #dropped: DroppedSegment[] = []
-  #sweptTo = 0
+  /** Files that are done with as soon as the journal is sure of it. */
+  #dropped: SegmentRef[] = []
+  #isSweeping = false
 
   constructor(journal: Journal, segments?: Segments) {
     this.journal = journal
@@ -70,19 +64,27 @@ export class Storage {
   /** Nothing of the file is needed any more, as records already appended or about to be flushed say. */
   dropSegment(ref: SegmentRef): void {
     this.settlements.flush()
-    this.#dropped.push({ ref, position: this.journal.appended })
+    this.#dropped.push(ref)
   }
 
-  /** Removes files that are done with, once the journal is sure of it. Called once a turn. */
+  /**
+   * Removes files that are done with. Called once a turn, when all that there is to say of them has been appended; a power
+   * cut must not take that and leave their removal.
+   */
   sweep(): void {
-    const { completed } = this.journal
-    while (this.#sweptTo < this.#dropped.length) {
-      const { ref, position } = this.#dropped[this.#sweptTo] as DroppedSegment
-      if (position > completed) return
-      this.segments?.remove(ref)
-      this.#sweptTo++
-    }
-    this.#dropped.length = 0
-    this.#sweptTo = 0
+    if (this.#dropped.length === 0 || this.#isSweeping) return
+    this.#isSweeping = true
+    const dropped = this.#dropped
+    this.#dropped = []
+    this.journal
+      .flush()
+      .then(() => {
+        for (const ref of dropped) this.segments?.remove(ref)
+      })
+      // They go at the next start.
+      .catch(() => undefined)
+      .finally(() => {
+        this.#isSweeping = false
+      })
   }
 }

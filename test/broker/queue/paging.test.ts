@@ -3,7 +3,7 @@ import { Message } from '../../../src/broker/message.ts'
 import type { Slab } from '../../../src/broker/queue/slab.ts'
 import { encodeProperties, integerOf } from '../../../src/codec/index.ts'
 import { bodies, FakeConsumer, get, inChunk } from './fakes.ts'
-import { fill, pageOut, pageOutAll, publish, quiet, sealTails, slabsOf, storedQueue } from './stored.ts'
+import { fill, pageOut, pageOutAll, publish, quiet, sealTails, slabsOf, storedQueue, swept } from './stored.ts'
 
 function numbers(from: number, end: number): string[] {
   return Array.from({ length: end - from }, (_, index) => String(from + index))
@@ -33,7 +33,7 @@ test('slabs in files take no memory, come back one after the other, and their fi
   t.is(segments.readsNow, 0)
   t.is(segments.reads, 6)
   for (const place of consumer.places) queue.acknowledge(place)
-  host.settle()
+  await swept(host)
   t.is(segments.files.size, 0)
   t.is(host.memory.used, 0)
 })
@@ -109,7 +109,7 @@ for (const end of ['purged', 'deleted'] as const) {
     t.true(segments.waiting > 0)
     if (end === 'purged') t.is(queue.purge(), 30)
     else host.deleteQueue(queue)
-    host.settle()
+    await swept(host)
     t.is(segments.files.size, 0)
     segments.release()
     await new Promise((resolve) => setImmediate(resolve))
@@ -209,10 +209,10 @@ test('a purge does not open files of which nobody had anything', async (t) => {
   t.is(queue.purge(), 49)
   t.is(segments.readsNow, 1)
   t.like(queue, { messageCount: 0, unackedCount: 1 })
-  host.settle()
+  await swept(host)
   t.is(segments.files.size, 1)
   queue.acknowledge(unacked)
-  host.settle()
+  await swept(host)
   t.is(segments.files.size, 0)
 })
 
@@ -430,7 +430,7 @@ test('a transient queue goes to files as well, and leaves none', async (t) => {
   )
   await pageOutAll(transient)
   queue.purge()
-  host.settle()
+  await swept(host)
   t.is(segments.files.size, 0)
   t.deepEqual(host.journal.records, [])
 })

@@ -5,7 +5,7 @@ import { FakeSegments } from './fake-segments.ts'
 import { FakeHost } from './fakes.ts'
 import type { ModelMessage } from './model.ts'
 import { Session } from './session.ts'
-import { checkpoint, publish, quiet, replay, restart, type Stored } from './stored.ts'
+import { checkpoint, publish, quiet, replay, restart, type Stored, swept } from './stored.ts'
 
 const UID = 7
 
@@ -148,6 +148,7 @@ export class StoredSession extends Session {
 
   protected override async finish(): Promise<void> {
     await super.finish()
+    await swept(this.host)
     this.t.is(this.segments.files.size, 0, 'files nobody needs are left')
     const restored = replay(this.#stored)
     this.t.deepEqual(restored?.slabs ?? [], [])

@@ -78,6 +78,12 @@ export async function quiet({ host, segments, queue }: Stored): Promise<void> {
   }
 }
 
+/** Files that nobody needs any more are gone. */
+export async function swept(host: FakeHost): Promise<void> {
+  host.settle()
+  await new Promise((resolve) => setImmediate(resolve))
+}
+
 /** Cuts the journal as a checkpoint does. @param inFile which of the slabs in memory are told of by their file. */
 export function checkpoint({ host, queue }: Stored, inFile: (slab: Slab) => boolean = () => true): void {
   const { journal } = host
