@@ -2,6 +2,7 @@ import type { Logger } from '../base/index.ts'
 import { BATCH_HEAD_BYTES, type Run, readRun } from './batch.ts'
 import { BatchReader, type RecordVisitor, visitBatch } from './batch-reader.ts'
 import { type Damage, saveDamaged, tellDamage } from './damage.ts'
+import { SyncError } from './errors.ts'
 import { type FileHeader, HEADER_BYTES } from './file-header.ts'
 import { type FileLayer, readFully, syncFile } from './files.ts'
 import type { Position } from './journal.ts'
@@ -107,7 +108,7 @@ export class Recovery {
   async #readFile(file: FoundFile, isLast: boolean, all: readonly FoundFile[]): Promise<void> {
     const { header, bytes, number, path } = file
     this.#checkOrder(file, all)
-    const descriptor = await this.#files.open(path, isLast && !this.#readOnly ? 'r+' : 'r')
+    const descriptor = await this.#files.open(path, this.#readOnly ? 'r' : 'r+')
     try {
       const reader = new BatchReader(this.#files, descriptor, bytes)
       const run = header ?? (await this.#guessRun(reader, descriptor, file, all))
@@ -118,6 +119,7 @@ export class Recovery {
       if (this.#batches > batchesBefore || this.#damage.length > damageBefore) this.#filled.push(number)
       this.#last = file
       if (end < bytes) await this.#cut(descriptor, file, end)
+      if (!this.#readOnly) await this.#sync(descriptor, path)
     } finally {
       await this.#files.close(descriptor)
     }
@@ -208,9 +210,19 @@ export class Recovery {
       file: number,
       at: end,
     })
-    // Durable before another file follows: a bad tail with a file behind it is damage.
     await this.#files.ftruncate(descriptor, end)
-    await syncFile(this.#files, descriptor)
+  }
+
+  /**
+   * What a killed process had written and not synced is read back like all else, and acted on: it must not go any more. Nor
+   * must a tail come back that was cut off: with a file behind it, it is damage.
+   */
+  async #sync(descriptor: number, path: string): Promise<void> {
+    try {
+      await syncFile(this.#files, descriptor)
+    } catch (error) {
+      throw new SyncError(path, error as Error)
+    }
   }
 
   /** The run that a file without a head belongs to, by its batches. */
