@@ -124,7 +124,7 @@ export function writeLongstr(buffer: Buffer, at: number, value: Buffer | string)
 /** Up to here a loop is faster than a call. */
 const LOOP_BYTES_MAX = 24
 /** Memory larger than that is not held on to. */
-const HELD_BYTES_MAX = 2 * 1024 * 1024
+const HELD_BYTES_MAX = 4 * 1024 * 1024
 
 // Where the latest source lies. Asking a buffer for its memory costs as much as copying 100 bytes (in V8 it is a call
 // out of compiled code), and one chunk or slab is the source of many copies in a row.

@@ -1,7 +1,7 @@
 import type { StoredSlab } from '../storage/index.ts'
 import type { SlabMemory } from './slab-pool.ts'
 
-/** Messages of one slab as the journal has them, without a file: records in the slab's format, close together. */
+/** Messages of one slab as the journal has them, without a file: records in the slab's format, few bytes between them. */
 export interface RestoredSlab {
   /** The slab's number in its queue. */
   readonly number: number

@@ -1,3 +1,4 @@
+import { copyBytes } from '../../codec/index.ts'
 import type { Message } from '../message.ts'
 import {
   REDELIVERED,
@@ -9,10 +10,15 @@ import {
   writeHead,
 } from '../queue/record.ts'
 import type { RestoredSlab } from '../queue/restored.ts'
-import { SlabMemory, slabSize } from '../queue/slab-pool.ts'
+import { SLAB_BYTES_MAX, SlabMemory, slabSize } from '../queue/slab-pool.ts'
 
 /** Where a record lay that is settled by now. */
 const DEAD = -1
+
+/** When memory is short, so many times as much is taken: what has been laid out is copied each time. */
+const GROWTH = 4
+/** Memory of which at least this share is in use goes over to the queue as it is. */
+const DENSE = 0.75
 
 /**
  * What the journal says of one slab of one queue that has no file: its messages, already laid out as the slab will have
@@ -70,12 +76,13 @@ export class SlabReplay {
     if (this.live === 0) this.#clear()
   }
 
-  /** The slab as it comes back, in memory of its own. @param crashed every message may have been delivered before. */
+  /** The slab as it comes back. Nothing more is added. @param crashed every message may have been delivered before. */
   finish(crashed: boolean): RestoredSlab {
     const { bytes, words } = this.#memory
     let size = 0
     for (const at of this.#places) if (at !== DEAD) size += recordLength(words, at)
-    const memory = new SlabMemory(slabSize(size))
+    const asIs = size >= this.#used * DENSE && this.#memory.size === slabSize(this.#used)
+    const memory = asIs ? this.#memory : new SlabMemory(slabSize(size))
     const offsets = new Int32Array(this.live)
     const places = new Int32Array(this.live)
     let end = 0
@@ -83,15 +90,18 @@ export class SlabReplay {
     for (let index = 0; index < this.#offsets.length; index++) {
       const at = this.#places[index] as number
       if (at === DEAD) continue
-      const length = recordLength(words, at)
-      bytes.copy(memory.bytes, end, at, at + length)
-      if (crashed) setRecordState(memory.words, end, recordState(memory.words, end) | REDELIVERED)
+      let place = at
+      if (!asIs) {
+        place = end
+        end += recordLength(words, at)
+        copyBytes(bytes, at, at + end - place, memory.bytes, place)
+      }
+      if (crashed) setRecordState(memory.words, place, recordState(memory.words, place) | REDELIVERED)
       offsets[count] = this.#offsets[index] as number
-      places[count] = end
-      end += length
+      places[count] = place
       count++
     }
-    return { number: this.number, memory, end, offsets, at: places, slabEnd: this.#slabEnd }
+    return { number: this.number, memory, end: asIs ? this.#used : end, offsets, at: places, slabEnd: this.#slabEnd }
   }
 
   /** Index of the first offset that is not smaller. */
@@ -111,7 +121,10 @@ export class SlabReplay {
   #makeRoom(length: number): number {
     const needed = this.#used + length
     if (needed > this.#memory.size) {
-      const larger = new SlabMemory(Math.max((needed + 3) & ~3, this.#memory.size * 2))
+      const { size } = this.#memory
+      // Slabs are rarely larger, and may have been written more than once.
+      const wanted = size < SLAB_BYTES_MAX ? Math.min(size * GROWTH, SLAB_BYTES_MAX) : size * 2
+      const larger = new SlabMemory(Math.max(slabSize(needed), wanted))
       this.#memory.bytes.copy(larger.bytes, 0, 0, this.#used)
       this.#memory = larger
     }
