@@ -33,6 +33,9 @@ import { Route, RouteCache, readAddress } from './route.ts'
 import { RoutingTargets, senderSelection } from './routing.ts'
 import { type DefinitionLog, MessageRecord, RecordType } from './storage/index.ts'
 
+/** About what a message takes in a queue beside its body. */
+const HEAD_BYTES = 48
+
 /** A name space of exchanges, queues and bindings, and the way of a message through it. */
 export class VirtualHost implements EntityHost {
   readonly name: string
@@ -556,7 +559,10 @@ export class VirtualHost implements EntityHost {
         const key = freshKeyOfQueue(queue)
         if (key !== undefined) keys = [...(keys ?? []), key]
       }
-      if (record.count > 0) result.position = this.#append(record, keys)
+      if (record.count > 0) {
+        result.position = this.#append(record, keys)
+        this.context.storage.placedBytes += record.count * (HEAD_BYTES + message.bodyLength)
+      }
       for (let i = 0; i < queues.length; i++) {
         if (taken[first + i]) (queues[i] as Queue).arrived(message)
       }

@@ -36,6 +36,12 @@ const KEPT_BYTES_MAX = 64 * 1024
 /** All that goes into the journal once more is at most this share of what the journal may grow by. */
 const KEPT_SHARE = 0.25
 
+/**
+ * One message in many queues is one record, but a start lays it out for each of them. So what is laid out is bounded, too,
+ * by so many times what the journal may grow by.
+ */
+const PLACED_SHARE = 2
+
 /** Files synced in one go. */
 const SYNC_FILES_MAX = 32
 
@@ -81,6 +87,8 @@ export class Checkpointer {
   #baseBytes = 0
   /** What the last checkpoint has appended once more. */
   #repeatedBytes = 0
+  /** What `placedBytes` was when it was last of no concern. */
+  #placedBytes = 0
   #notBefore = 0
   /**
    * The last attempt did not come to its end. The next begins with the files that it needs: until the disk takes these,
@@ -103,7 +111,7 @@ export class Checkpointer {
     const { journal, journalBytes } = this.#options
     // What a checkpoint appends once more must not be more than what has come since.
     const due = Math.max(journalBytes, this.#repeatedBytes)
-    if (journal.bytes - this.#baseBytes < due && !this.#isWasteful()) return
+    if (journal.bytes - this.#baseBytes < due && !this.#isWidespread() && !this.#isWasteful()) return
     if (journal.failure !== undefined || this.#context.clock.now < this.#notBefore) return
     this.run().catch((error) => this.#failed(error as Error))
   }
@@ -134,6 +142,7 @@ export class Checkpointer {
     storage.settlements.flush()
     const checkpoint = journal.beginCheckpoint()
     const { pendingBytes } = journal
+    this.#placedBytes = storage.placedBytes
     this.#options.writeRest()
     const { filed, small, large } = this.#sort()
     for (const part of filed) this.#appendSegment(part)
@@ -264,6 +273,21 @@ export class Checkpointer {
     }
     slab.line.setSegment(slab, ref, false)
     return old
+  }
+
+  /** A start would lay out too much. */
+  #isWidespread(): boolean {
+    const { placedBytes } = this.#context.storage
+    const bytesMax = this.#options.journalBytes * PLACED_SHARE
+    if (placedBytes - this.#placedBytes < bytesMax) return false
+    // Mostly it has been consumed meanwhile.
+    let bytes = 0
+    for (const queue of this.#options.queues()) {
+      for (const slab of queue.slabs()) if (!slab.segmentSynced) bytes += slab.journalledBytes
+    }
+    if (bytes > bytesMax / 2) return true
+    this.#placedBytes = placedBytes
+    return false
   }
 
   /** Much of what lies in segment files is dead, in files that could be rewritten. Looked at now and then. */

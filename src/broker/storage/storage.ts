@@ -28,6 +28,11 @@ export class Storage {
   readonly settlements = new Settlements()
   /** Where queues put what does not stay in memory; undefined without a data directory. */
   readonly segments: Segments | undefined
+  /**
+   * Bytes of messages that the journal was told of, counted for each queue that took one: what a start would lay out in
+   * memory if nothing had been settled.
+   */
+  placedBytes = 0
   #groups = 0
   /** Files that are done with as soon as the journal is sure of it. */
   #dropped: SegmentRef[] = []

@@ -151,6 +151,30 @@ test('what a checkpoint appends anew is not appended again before as much has be
   broker.end()
 })
 
+test('few messages that stay in many queues are moved out of the journal: a start lays them out for each', async (t) => {
+  const broker = await StoredBroker.start()
+  const fanout = broker.vhost.exchange('amq.fanout')
+  const names = Array.from({ length: 20 }, (_, index) => `q${index}`)
+  for (const name of names) broker.vhost.bind(fanout, broker.queue(name), '', fromObject({}))
+  const checkpointer = broker.newCheckpointer()
+  const publish = async () => {
+    for (let i = 0; i < 150; i++) broker.publish('', 'x'.repeat(1000), { exchange: 'amq.fanout' })
+    await broker.settled()
+  }
+  await publish()
+  for (const name of names) broker.consume(name, 150)
+  checkpointer.check()
+  await broker.settled()
+  t.is(checkpointer.count, 0)
+  await publish()
+  checkpointer.check()
+  await broker.until(() => checkpointer.count > 0)
+  t.is(broker.files.length, 20)
+  await broker.killed()
+  for (const name of names) t.is(broker.queue(name).messageCount, 150)
+  broker.end()
+})
+
 test('that a file cannot be synced is said once', async (t) => {
   const fatal: Error[] = []
   const broker = await StoredBroker.start({ onFatal: (error) => fatal.push(error) })
