@@ -132,6 +132,7 @@ export class DataStore {
       for (const { file } of restored.segments) known.add(file.id)
       queue.restore(restored)
     }
+    for (const queue of storedQueues(virtualHosts)) queue.enforceLimits()
     definitions.applyDelayed(virtualHosts)
     segments
       .removeOthers(known)

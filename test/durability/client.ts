@@ -147,6 +147,7 @@ export class Client {
   }
 
   async openChannel(confirms = false): Promise<Channel> {
+    if (this.failure !== undefined) throw this.failure
     const channel = new Channel(this, ++this.#lastChannel)
     this.channels.set(channel.id, channel)
     await channel.call(encodeChannelOpen(channel.id), CHANNEL_OPEN_OK)

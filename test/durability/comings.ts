@@ -206,6 +206,7 @@ export class Comings {
     confirms.add(channel.publish(this.exchange, line.name, properties, makeBody(sent.uid, 16), true), sent)
     await confirms.fewerThan(1)
     if (!isBound) ledger.confirm(sent, false)
+    if (client.failure !== undefined) throw client.failure
     if (coming.binding === 'there' && !isBound) ledger.faults.push(`the binding of ${line.name} is gone`)
     if (coming.binding === 'gone' && isBound) ledger.faults.push(`the binding of ${line.name} is there again`)
     coming.binding = isBound ? 'there' : 'gone'

@@ -19,7 +19,7 @@ export class Confirms {
   readonly #ledger: Ledger
   readonly #channel: Channel
   readonly #waiting = new Map<number, Unconfirmed>()
-  #settlings: Settling[] = []
+  readonly #settlings: Settling[] = []
   #watching: (() => void)[] = []
 
   constructor(ledger: Ledger, channel: Channel) {
@@ -48,8 +48,9 @@ export class Confirms {
 
   /** @param tag of what was just published. */
   add(tag: number, sent: Sent, told?: (isAck: boolean) => void): void {
-    this.#waiting.set(tag, { sent, settlings: this.#settlings, told })
-    if (this.#settlings.length > 0) this.#settlings = []
+    // Where nobody keeps the message its confirm waits for nothing, and proves nothing.
+    const isKept = sent.copies.length > 0 && sent.properties.deliveryMode === 2
+    this.#waiting.set(tag, { sent, settlings: isKept ? this.#settlings.splice(0) : [], told })
   }
 
   /** Resolves when fewer are waiting than that, or the connection is gone. */

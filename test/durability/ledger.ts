@@ -61,6 +61,11 @@ export interface LineOptions {
   readonly priorityMax?: number
   /** A message may come again: what is dead-lettered is so at least once. */
   readonly repeats?: boolean
+  /**
+   * What was delivered may come again without saying so: the message was delivered before the journal knew that its delay
+   * was over, so that this happens once more.
+   */
+  readonly mayComeUnflagged?: boolean
   /** No order to be kept: of delayed and dead-lettered messages. */
   readonly isUnordered?: boolean
 }
@@ -185,7 +190,8 @@ export class Ledger {
   #checkFlags(copy: Copy, { redelivered }: Received): void {
     if (copy.settled === 'proven') this.faults.push(`comes back after its ack: ${copy}`)
     else if (copy.refused) this.faults.push(`should not be there: ${copy}`)
-    if (copy.delivered && !redelivered) this.faults.push(`not flagged redelivered: ${copy}`)
+    const isFlagged = redelivered || copy.line.options.mayComeUnflagged === true
+    if (copy.delivered && !isFlagged) this.faults.push(`not flagged redelivered: ${copy}`)
     if (!copy.delivered && redelivered && this.flagsAreExact) this.faults.push(`flagged redelivered: ${copy}`)
   }
 
@@ -217,10 +223,10 @@ export class Ledger {
     letter.refused = false
     letter.settled = 'no'
     to.live.add(letter)
-    const wasHeld = copy.held
+    const wasKept = copy.held && copy.sent.properties.deliveryMode === 2
     this.acknowledge(copy)
     this.tie([copy, letter], () =>
-      wasHeld && copy.seen === 0 && letter.seen === 0
+      wasKept && copy.seen === 0 && letter.seen === 0
         ? `neither in ${copy.line.name} nor in ${to.name} after its rejection: ${copy}`
         : undefined,
     )

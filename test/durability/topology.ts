@@ -72,7 +72,7 @@ export class Topology {
     const fan = Array.from({ length: fanQueues }, (_, at) =>
       at % 5 === 0 ? this.#quorum(`fan.${at}`) : this.#queue(`fan.${at}`),
     )
-    const later = this.#queue('later', {}, { isUnordered: true })
+    const later = this.#queue('later', {}, { isUnordered: true, mayComeUnflagged: true })
     const once = this.#queue('once')
     const heads = [this.#queue('heads.0'), this.#queue('heads.1')] as const
     const transaction = [this.#queue('tx.0'), this.#queue('tx.1'), this.#quorum('tx.2')] as const
@@ -141,22 +141,13 @@ export class Topology {
    * @returns how many messages each queue has.
    */
   async check(channel: Channel): Promise<Map<string, number>> {
-    const counts = await this.count(channel)
+    const counts = await countMessages(channel, this.names)
     const passive = this.#exchanges.map(({ name }) =>
       channel.call(encodeExchangeDeclare(channel.id, { exchange: name, passive: true }), EXCHANGE_DECLARE_OK),
     )
     await Promise.all(passive)
     await this.#redeclare(channel)
     return counts
-  }
-
-  /** How many messages are ready in each queue. */
-  async count(channel: Channel): Promise<Map<string, number>> {
-    const answers = this.#queues.map(async ({ name }): Promise<[string, number]> => {
-      const frame = encodeQueueDeclare(channel.id, { queue: name, passive: true })
-      return [name, (await channel.call(frame, QUEUE_DECLARE_OK)).fields.messageCount]
-    })
-    return new Map(await Promise.all(answers))
   }
 
   async #redeclare(channel: Channel): Promise<void> {
@@ -188,4 +179,13 @@ export class Topology {
   #bind(exchange: string, line: Line, key: string, args: Record<string, unknown> = {}): void {
     this.#bindings.push({ exchange, queue: line.name, key, args })
   }
+}
+
+/** How many messages are ready in each of these queues. @throws Closed when one is not there. */
+export async function countMessages(channel: Channel, names: readonly string[]): Promise<Map<string, number>> {
+  const answers = names.map(async (name): Promise<[string, number]> => {
+    const frame = encodeQueueDeclare(channel.id, { queue: name, passive: true })
+    return [name, (await channel.call(frame, QUEUE_DECLARE_OK)).fields.messageCount]
+  })
+  return new Map(await Promise.all(answers))
 }

@@ -5,6 +5,7 @@ import type { Channel, Client, Received } from './client.ts'
 import { Confirms } from './confirms.ts'
 import type { Copy, Line } from './ledger.ts'
 import type { World } from './load.ts'
+import { countMessages } from './topology.ts'
 
 /** Queues say that they are empty, nothing more comes for so long: what is missing does not come. */
 const QUIET_MS = 1000
@@ -123,7 +124,7 @@ export class Verification {
 
   /** Everything that has to be there has come, and no queue has anything more to give. */
   async #allHere(horizon: number): Promise<void> {
-    const { topology, ledger } = this.#world
+    const { ledger } = this.#world
     const control = await this.#client.openChannel()
     const deadline = Date.now() + ALL_HERE_MS
     const lines = [...this.#progress.values()].map(({ line }) => line)
@@ -131,8 +132,7 @@ export class Verification {
     let quietSince = Date.now()
     while (Date.now() < deadline) {
       const isComplete = lines.every((line) => ledger.isComplete(line, horizon))
-      const counts = await topology.count(control)
-      counts.delete('short')
+      const counts = await countMessages(control, [...this.#progress.keys()])
       const isEmpty = [...counts.values()].every((count) => count === 0)
       if (received !== this.#received) quietSince = Date.now()
       received = this.#received

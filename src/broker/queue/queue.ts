@@ -353,6 +353,13 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
     this.host.context.turn.drain(this)
   }
 
+  /** Drops what is too much: after a crash, what was handed out and is ready again. Once all queues are restored. */
+  enforceLimits(): void {
+    if (!this.#bounded || this.#ready === 0) return
+    if (this.#expiry.possible) this.#expireHeads()
+    this.#dropExcess()
+  }
+
   /** All slabs that hold something. */
   slabs(): Iterable<Slab> {
     return this.#slabs.alive()

@@ -1,0 +1,23 @@
+import test from 'ava'
+import { baseSeed } from '../store/random.ts'
+import { ModelRun } from './model-run.ts'
+import { TestTime } from './test-time.ts'
+
+const SEEDS = Number(process.env.DURABILITY_SEEDS ?? 120)
+
+test('after each restart a broker is as the model is, whatever was done before', async (t) => {
+  const first = baseSeed()
+  t.log(`STORE_SEED=${first}`)
+  const time = new TestTime()
+  t.teardown(() => time.end())
+  let found = 0
+  for (let seed = first; seed < first + SEEDS; seed++) {
+    const run = new ModelRun(seed, time)
+    found += await run.play().catch((error) => {
+      const history = run.history.slice(-15).join('\n')
+      throw new Error(`STORE_SEED=${seed}: ${(error as Error).message}\nlast done:\n${history}`)
+    })
+  }
+  t.log(`${found} messages compared`)
+  t.true(found > 5 * SEEDS, 'there was something to compare')
+})

@@ -1,0 +1,125 @@
+import { Disk } from '../store/disk.ts'
+import { Random } from '../store/random.ts'
+import { Comings } from './comings.ts'
+import { Keys } from './keys.ts'
+import { Ledger } from './ledger.ts'
+import { Load, turn, type World } from './load.ts'
+import { NodeHost } from './node-host.ts'
+import { Topology } from './topology.ts'
+import { Verification } from './verification.ts'
+
+const LIVES_MAX = 4
+const OPERATIONS_MAX = 120
+const TURNS_MAX = 60
+const FAN = 3
+
+/** What came of a run, to see that there was something to lose. */
+export interface Played {
+  cuts: number
+  stops: number
+  found: number
+  confirmed: number
+}
+
+/**
+ * A broker whose power goes at a random write, sync, rename or removal, several times over; each time it starts on what
+ * the disk still has, which is compared with what it had said.
+ * @throws Error that lists what is wrong.
+ */
+export async function playPowerCuts(seed: number): Promise<Played> {
+  const random = new Random(seed)
+  const world = newWorld(random)
+  const host = new NodeHost(new Disk(), random, {
+    journalBytes: random.between(2000, 60_000),
+    messageMemory: 64 * 1024,
+    sync: 'always',
+  })
+  const played: Played = { cuts: 0, stops: 0, found: 0, confirmed: 0 }
+  const run = new Lives(world, host, played)
+  for (let lives = random.between(1, LIVES_MAX); lives > 0; lives--) await run.live(true)
+  await run.live(false)
+  played.confirmed = world.ledger.confirmed
+  return played
+}
+
+/** Nobody has published anything yet; few queues, and bodies that may need files of their own. */
+export function newWorld(random: Random): World {
+  const ledger = new Ledger()
+  const topology = new Topology(ledger, FAN)
+  return {
+    random,
+    ledger,
+    topology,
+    keys: new Keys(),
+    comings: new Comings(topology.comings),
+    bytesMax: random.chance(0.3) ? 60_000 : 300,
+    messagesMax: 60,
+    transientShare: 0.1,
+  }
+}
+
+class Lives {
+  readonly #world: World
+  readonly #host: NodeHost
+  readonly #played: Played
+  #isDeclared = false
+  #hasStopped = false
+  #round = 0
+
+  constructor(world: World, host: NodeHost, played: Played) {
+    this.#world = world
+    this.#host = host
+    this.#played = played
+  }
+
+  async live(mayBeCut: boolean): Promise<void> {
+    const { random, ledger } = this.#world
+    const host = this.#host
+    if (mayBeCut) host.next = { cutAt: random.between(1, OPERATIONS_MAX) }
+    try {
+      await this.#live(mayBeCut)
+    } catch (error) {
+      if (!host.layer.isCut) throw error
+    }
+    if (host.layer.isCut && !this.#hasStopped) {
+      this.#played.cuts++
+      await host.kill()
+    }
+    if (ledger.faults.length > 0) throw new Error(ledger.faults.slice(0, 10).join('\n'))
+  }
+
+  async #live(mayBeCut: boolean): Promise<void> {
+    const { random, ledger, topology } = this.#world
+    const isExact = this.#hasStopped
+    this.#hasStopped = false
+    await this.#host.start()
+    ledger.restarted()
+    if (this.#isDeclared) this.#played.found += await Verification.run(this.#world, this.#host, isExact)
+    else {
+      const client = await this.#host.connect()
+      await topology.declare(await client.openChannel())
+      await client.close()
+      this.#isDeclared = true
+    }
+    const load = await Load.start(this.#world, this.#host, ++this.#round)
+    try {
+      for (let turns = random.below(TURNS_MAX); turns > 0; turns--) await turn()
+      if (mayBeCut && random.chance(0.6)) {
+        await Promise.race([this.#host.layer.cut, patience()])
+        if (!this.#host.layer.isCut) await this.#host.kill()
+        return
+      }
+      await load.finish()
+      await this.#host.stop()
+      this.#hasStopped = true
+      this.#played.stops++
+    } finally {
+      await load.gone()
+    }
+  }
+}
+
+/** Not every load comes to the operation at which the power was to go. */
+async function patience(): Promise<void> {
+  for (let turns = 0; turns < 200; turns++) await turn()
+}
