@@ -68,6 +68,18 @@ export function surveySlab(slab: Slab): PagedSlab {
   }
 }
 
+/** Where in `taken` the record is that was handed out. */
+export function findTaken({ taken }: PagedSlab, offset: number): number {
+  let low = 0
+  let high = taken.length / TAKEN_FIELDS - 1
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((taken[middle * TAKEN_FIELDS] as number) < offset) low = middle + 1
+    else high = middle
+  }
+  return low * TAKEN_FIELDS
+}
+
 /** What a restart knows of a slab that lies in a file: every message of it waits. */
 export function pagedFrom(live: number, bodyBytes: number, runs: Int32Array | undefined, expiry: number): PagedSlab {
   return {

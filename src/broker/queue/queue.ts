@@ -13,16 +13,7 @@ import type { Line } from './line.ts'
 import { Losses } from './losses.ts'
 import type { Loss } from './paging.ts'
 import { NO_PLACE, PublishOutcome, REFUSED } from './publish-outcome.ts'
-import {
-  countDelivery,
-  deliveryCount,
-  JOURNALLED,
-  REDELIVERED,
-  recordBodyBytes,
-  recordExpiry,
-  recordState,
-  setRecordState,
-} from './record.ts'
+import { countDelivery, deliveryCount, JOURNALLED, REDELIVERED, recordBodyBytes, recordState } from './record.ts'
 import { restoreSlabs } from './restore-slabs.ts'
 import type { RestoredQueue } from './restored.ts'
 import type { Slab } from './slab.ts'
@@ -229,34 +220,31 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
   }
 
   /**
-   * Puts a message back where it was, flagged redelivered.
+   * Puts a message back where it was, flagged redelivered. That is done without its bytes: a consumer that leaves with a
+   * whole backlog of them would have all files read at once.
    * @param counts whether a quorum queue counts this against the delivery limit.
    */
   requeue(place: number, counts = true): void {
-    if (this.deleted) return
-    const slab = this.#slabOf(place)
-    if (slab === undefined) return
+    if (this.deleted || this.#losses.settle(place)) return
+    const slab = this.#slabs.find(place)
     const offset = place - slab.number * PLACE_SPAN
-    const { words } = slab.memory
-    const at = slab.locate(offset)
-    let state = recordState(words, at)
-    this.#removeUnacked(slab, offset)
-    if (this.#quorum && counts) {
-      state = countDelivery(state)
-      if (deliveryCount(state) > this.limits.deliveryLimit) {
-        this.stats.deliveryLimited++
-        this.#discard(slab, offset, 'delivery_limit')
-        // Nothing came back, but whoever had it may now have room for another.
-        this.host.context.turn.drain(this)
-        return
-      }
+    let state = slab.stateOf(offset)
+    if (this.#quorum && counts) state = countDelivery(state)
+    if (deliveryCount(state) > this.limits.deliveryLimit) {
+      this.#giveUp(place, 'delivery_limit')
+      // Nothing came back, but whoever had it may now have room for another.
+      this.host.context.turn.drain(this)
+      return
     }
-    setRecordState(words, at, state | REDELIVERED)
+    slab.setStateOf(offset, state | REDELIVERED)
+    const bodyBytes = slab.bodyBytesOf(offset)
+    this.#unacked--
+    this.#unackedBytes -= bodyBytes
     this.stats.requeued++
     this.#levels.putBack(slab.line, place)
     this.#ready++
-    this.#readyBytes += recordBodyBytes(words, at)
-    if (recordExpiry(words, at) !== 0) this.#expiry.possible = true
+    this.#readyBytes += bodyBytes
+    if (slab.mayExpire(offset)) this.#expiry.possible = true
     this.#promote()
     if (this.#bounded) this.#dropExcess()
     this.host.context.turn.drain(this)
@@ -264,14 +252,7 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
 
   /** The message with this place is dropped, or goes to the dead-letter exchange. */
   reject(place: number): void {
-    if (this.deleted) return
-    const slab = this.#slabOf(place)
-    if (slab === undefined) return
-    const offset = place - slab.number * PLACE_SPAN
-    this.stats.rejected++
-    this.#removeUnacked(slab, offset)
-    this.#discard(slab, offset, 'rejected')
-    this.#promote()
+    if (!this.deleted) this.#giveUp(place, 'rejected')
   }
 
   /** Drops what is ready, without dead letters. @returns how many. */
@@ -405,6 +386,18 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
     if (slab.paged === undefined) return slab
     this.#slabs.paging.loadNow(slab)
     return this.#losses.settle(place) ? undefined : slab
+  }
+
+  /** The end of a message that somebody has, and that goes to the dead-letter exchange if there is one. */
+  #giveUp(place: number, reason: 'rejected' | 'delivery_limit'): void {
+    const slab = this.#slabOf(place)
+    if (slab === undefined) return
+    const offset = place - slab.number * PLACE_SPAN
+    if (reason === 'rejected') this.stats.rejected++
+    else this.stats.deliveryLimited++
+    this.#removeUnacked(slab, offset)
+    this.#discard(slab, offset, reason)
+    this.#promote()
   }
 
   #turnAway(message: Message): number | undefined {

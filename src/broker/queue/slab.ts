@@ -2,15 +2,17 @@ import { copyBytes } from '../../codec/index.ts'
 import type { SegmentRef } from '../../store/index.ts'
 import type { Message } from '../message.ts'
 import type { Line } from './line.ts'
-import type { PagedSlab } from './paged-slab.ts'
+import { findTaken, type PagedSlab } from './paged-slab.ts'
 import {
   COPY_BODY_BYTES_MAX,
   HEAD_BYTES,
   REFERENCE,
   recordBodyBytes,
+  recordExpiry,
   recordLength,
   recordState,
   SETTLED,
+  setRecordState,
   showRecord,
 } from './record.ts'
 import { NO_MEMORY, SlabMemory } from './slab-pool.ts'
@@ -104,6 +106,33 @@ export class Slab {
     const { bytes, words } = this.memory
     if ((recordState(words, at) & REFERENCE) === 0) showRecord(bytes, words, at, view)
     else view.assign(this.references?.get(offset) as Message)
+  }
+
+  /** State of a record that was handed out, which need not be in memory. */
+  stateOf(offset: number): number {
+    const { paged } = this
+    if (paged !== undefined) return paged.taken[findTaken(paged, offset) + 2] as number
+    return recordState(this.memory.words, this.locate(offset))
+  }
+
+  /** Gives a record that was handed out, and need not be in memory, another state. */
+  setStateOf(offset: number, state: number): void {
+    const { paged } = this
+    if (paged !== undefined) paged.taken[findTaken(paged, offset) + 2] = state
+    else setRecordState(this.memory.words, this.locate(offset), state)
+  }
+
+  /** Bytes of the body of a record that was handed out, which need not be in memory. */
+  bodyBytesOf(offset: number): number {
+    const { paged } = this
+    if (paged !== undefined) return paged.taken[findTaken(paged, offset) + 1] as number
+    return recordBodyBytes(this.memory.words, this.locate(offset))
+  }
+
+  /** Whether the record has an expiry; whether any has when the slab is paged. */
+  mayExpire(offset: number): boolean {
+    const { paged } = this
+    return (paged === undefined ? recordExpiry(this.memory.words, this.locate(offset)) : paged.expiry) !== 0
   }
 
   /** Whether the record that was at this offset is still there and not settled. */

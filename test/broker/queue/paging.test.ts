@@ -158,7 +158,7 @@ test('what is settled while its slab is in a file is settled there', async (t) =
     ['2'],
   )
   await pageOut(stored, slab)
-  t.is(segments.readsNow, 3)
+  t.is(segments.readsNow, 2)
   t.is(segments.files.size, 1)
   t.like(queue, { messageCount: 6, unackedCount: 2, unackedBytes: 2000, readyBytes: 6000 })
   t.deepEqual(
