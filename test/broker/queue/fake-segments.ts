@@ -40,7 +40,10 @@ export class FakeSegments implements Segments {
   damage(id: number, block: number): void {
     const blocks = this.#damaged.get(id) ?? new Set<number>()
     this.#damaged.set(id, blocks.add(block))
-    this.files.get(id)?.fill(0xa5, block * BLOCK_BYTES, (block + 1) * BLOCK_BYTES)
+    this.files
+      .get(id)
+      ?.subarray(block * BLOCK_BYTES, (block + 1) * BLOCK_BYTES)
+      .fill(0xa5)
   }
 
   async write(payload: Buffer): Promise<SegmentRef> {

@@ -6,7 +6,7 @@ import { Message } from '../../../src/broker/message.ts'
 import { Queue } from '../../../src/broker/queue/queue.ts'
 import { RecordType, SettledRecord, Storage } from '../../../src/broker/storage/index.ts'
 import { encodeProperties, fromObject, type Properties, PropertyView, Table } from '../../../src/codec/index.ts'
-import { type Journal, type JournalRecord, MemoryJournal, type Segments } from '../../../src/store/index.ts'
+import type { Journal, JournalRecord, JournalWaiter, Segments } from '../../../src/store/index.ts'
 import { RecordingLogger } from '../../helpers/recording-logger.ts'
 
 /** A moment in 2026, so that expiries need more than 32 bits. */
@@ -31,19 +31,46 @@ export interface JournalEntry {
   readonly bytes: Buffer
 }
 
-/** Keeps what was appended, as bytes. */
-export class RecordingJournal extends MemoryJournal implements Journal {
+/** Keeps what was appended, as bytes, and completes it at once or when the test says so. */
+export class RecordingJournal implements Journal {
   readonly records: JournalEntry[] = []
   /** Those of type SETTLED. */
   readonly settled: SettledRecord[] = []
+  readonly waiters = new Set<JournalWaiter>()
+  readonly pendingBytes = 0
+  appended = 0
+  completed = 0
+  /** Nothing completes before `complete`. */
+  late = false
 
-  override append(record: JournalRecord, type = 0): number {
+  append(record: JournalRecord, type = 0): number {
     const bytes = Buffer.alloc(record.byteLength())
     record.write(bytes, 0)
     this.records.push({ type, bytes })
     if (type === RecordType.SETTLED) this.settled.push(new SettledRecord().read(bytes, 0))
-    return super.append(record)
+    this.appended++
+    if (!this.late) this.completed = this.appended
+    return this.appended
   }
+
+  complete(): void {
+    this.completed = this.appended
+    for (const waiter of this.waiters) waiter.journalCompleted()
+  }
+
+  beginGroup(): void {}
+  endGroup(): void {}
+  commit(): void {}
+
+  addWaiter(waiter: JournalWaiter): void {
+    this.waiters.add(waiter)
+  }
+
+  removeWaiter(waiter: JournalWaiter): void {
+    this.waiters.delete(waiter)
+  }
+
+  async close(): Promise<void> {}
 }
 
 export interface DeadLetter {
