@@ -311,7 +311,7 @@ export class Line {
       const usual = tail.end === 0 ? this.#firstBytes : Math.min(tail.end * 2, FIRST_BYTES_MAX)
       tail.end = 0
       tail.readAt = 0
-      if (size < length) this.#slabs.allot(tail, Math.max(length, usual))
+      if (size < length || size < usual) this.#slabs.allot(tail, Math.max(length, usual))
       return tail
     }
     const needed = tail.end + length

@@ -359,11 +359,10 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
     this.#unacked -= unacked
     this.#unackedBytes -= unackedBytes
     const { log } = this.host.context
-    const lost = ready + unacked
     const cause = `segment ${loss.file.id} cannot be read: ${loss.reason}`
     const where = entity('queue', this.name, this.host.name)
-    if (lost === 0) log.warn(`no message of ${where} is lost, but ${cause}`)
-    else log.error(`${lost} messages of ${where} are lost: ${cause}`)
+    if (ready + unacked === 0) log.warn(`no message of ${where} is lost, but ${cause}`)
+    else log.error(`${ready + unacked} messages of ${where} are lost: ${cause}`)
   }
 
   /** It is in use: starts x-expires anew. */

@@ -112,11 +112,11 @@ export function replay({ host, queue }: Stored, clean = false): RestoredQueue | 
 }
 
 /** The broker crashes, or has stopped, and starts again with what the journal says; it goes on with a checkpoint. */
-export function restart(stored: Stored, clean = false): Stored {
-  const { host, segments, args } = stored
+export function restart(stored: Stored, clean = false, now = stored.host.now): Stored {
+  const { segments, args } = stored
   const restored = replay(stored, clean)
   void segments.removeOthers(new Set(restored?.segments.map(({ file }) => file.id)))
-  const next = storedQueue(args, segments, host.now)
+  const next = storedQueue(args, segments, now)
   if (restored !== undefined) next.queue.restore(restored)
   checkpoint(next)
   return next
