@@ -48,7 +48,7 @@ export class Levels {
   /** The line for a message that arrives. @param view to look at its properties. */
   lineFor(message: Message, view: PropertyView): Line {
     const count = this.#lines.length
-    if (count === 1 || (message.propertyFlags & PropertyFlag.PRIORITY) === 0) return this.line(0)
+    if (count === 1 || (message.propertyFlags & PropertyFlag.PRIORITY) === 0) return this.#lines[0] as Line
     const { priority } = message.properties(view)
     if (this.#quorum) return this.line(priority >= QUORUM_HIGH_PRIORITY ? 1 : 0)
     return this.line(Math.min(priority, count - 1))

@@ -91,7 +91,7 @@ export class Line {
       slab.journalledBytes += bytes
     }
     this.ready++
-    if (slab.referenceBytes >= REFERENCE_BYTES_MAX) this.seal(slab)
+    if (referenced && slab.referenceBytes >= REFERENCE_BYTES_MAX) this.seal(slab)
     return slab.number * PLACE_SPAN + offset
   }
 

@@ -78,6 +78,7 @@ export class Slabs {
 
   endView(): void {
     this.#viewed = false
+    if (this.#viewedMemory.length === 0) return
     for (const memory of this.#viewedMemory) this.#account.pool.give(memory)
     this.#viewedMemory.length = 0
   }
@@ -235,6 +236,7 @@ export class Slabs {
   /** Tells the journal everything; lines with nothing in them begin anew. */
   appendSettled(): void {
     this.settled.append()
+    if (this.#emptied.length === 0) return
     for (const line of this.#emptied) line.restart()
     this.#emptied.length = 0
   }
