@@ -61,6 +61,7 @@ export class RecordingJournal implements Journal {
   beginGroup(): void {}
   endGroup(): void {}
   commit(): void {}
+  async flush(): Promise<void> {}
 
   addWaiter(waiter: JournalWaiter): void {
     this.waiters.add(waiter)
