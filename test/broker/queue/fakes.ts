@@ -36,12 +36,12 @@ export class RecordingJournal implements Journal {
   readonly records: JournalEntry[] = []
   /** Those of type SETTLED. */
   readonly settled: SettledRecord[] = []
-  readonly waiters = new Set<JournalWaiter>()
   readonly pendingBytes = 0
   appended = 0
   completed = 0
   /** Nothing completes before `complete`. */
   late = false
+  readonly #flushing: (() => void)[] = []
 
   append(record: JournalRecord, type = 0): number {
     const bytes = Buffer.alloc(record.byteLength())
@@ -55,20 +55,17 @@ export class RecordingJournal implements Journal {
 
   complete(): void {
     this.completed = this.appended
-    for (const waiter of this.waiters) waiter.journalCompleted()
+    for (const flushed of this.#flushing.splice(0)) flushed()
   }
 
   beginGroup(): void {}
   endGroup(): void {}
   commit(): void {}
-  async flush(): Promise<void> {}
+  addWaiter(_waiter: JournalWaiter): void {}
+  removeWaiter(_waiter: JournalWaiter): void {}
 
-  addWaiter(waiter: JournalWaiter): void {
-    this.waiters.add(waiter)
-  }
-
-  removeWaiter(waiter: JournalWaiter): void {
-    this.waiters.delete(waiter)
+  async flush(): Promise<void> {
+    if (this.completed < this.appended) await new Promise<void>((resolve) => this.#flushing.push(resolve))
   }
 
   async close(): Promise<void> {}

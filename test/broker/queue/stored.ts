@@ -72,6 +72,8 @@ export async function pageOutAll(stored: Stored): Promise<Slab[]> {
 /** Lets everything happen that is still to happen, but for reads that are held back. */
 export async function quiet({ host, segments, queue }: Stored): Promise<void> {
   host.settle()
+  await new Promise((resolve) => setImmediate(resolve))
+  host.settle()
   while ([...queue.slabs()].some((slab) => slab.loading !== undefined) && !segments.held) {
     await new Promise((resolve) => setImmediate(resolve))
     host.settle()
