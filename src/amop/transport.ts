@@ -4,7 +4,7 @@ export interface Certificate {
   readonly subject: string
   /** That of the issuer: the agency. */
   readonly issuer: string
-  /** Public key as 128 hex digits, without the leading 04; for other than elliptic curves whatever names the key. */
+  /** Public key: 128 hex digits without the leading 04; for RSA the 64 of the SHA-256 of its DER. Lower case. */
   readonly publicKey: string
 }
 

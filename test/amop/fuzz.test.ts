@@ -63,7 +63,7 @@ test('random frames of several SDKs leave nothing behind and break nothing', (t)
       const index = random.below(sdks.length)
       const sdk = sdks[index] as TestSdk
       const frames = Buffer.concat(Array.from({ length: 1 + random.below(4) }, () => randomFrame(random, seqs)))
-      for (const piece of random.split(frames)) sdk.receive(piece)
+      for (const piece of random.split(frames)) sdk.transmit(piece)
       for (const { seq } of sdk.takeAll()) seqs.push(seq)
       if (random.below(10) === 0) sdk.transport.stuck = !sdk.transport.stuck
       if (!sdk.transport.stuck) {
@@ -82,7 +82,7 @@ test('random bytes end the session or wait for more, and never do more', (t) => 
   seeds(t, 200, (random) => {
     const node = new TestAmop()
     const sdk = node.connect()
-    for (const piece of random.split(random.bytes(random.below(2000)))) sdk.receive(piece)
+    for (const piece of random.split(random.bytes(random.below(2000)))) sdk.transmit(piece)
     if (sdk.takeAll().length > 0) throw new Error('random bytes were answered')
     checkAfterwards(node, [sdk])
   })
@@ -100,7 +100,7 @@ test('frames with damaged heads and bodies never break the node', (t) => {
       if (random.below(20) === 0) frame[random.below(4)] = random.below(256)
       frames.push(random.below(20) === 0 ? frame.subarray(0, random.below(frame.length)) : frame)
     }
-    for (const piece of random.split(Buffer.concat(frames))) sdks[1]?.receive(piece)
+    for (const piece of random.split(Buffer.concat(frames))) sdks[1]?.transmit(piece)
     node.advance(random.below(2) * 31_000)
     checkAfterwards(node, sdks)
   })

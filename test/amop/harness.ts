@@ -172,33 +172,14 @@ export interface Received {
   readonly text: string
 }
 
-/** The other end of a session: an SDK that says exactly what the test tells it. */
-export class TestSdk {
-  readonly node: TestAmop
-  readonly transport = new RecordingTransport()
-  readonly session: SdkSession
-
-  constructor(node: TestAmop, peer: AmopPeer) {
-    this.node = node
-    this.session = new SdkSession(node.context, peer, this.transport)
-  }
-
-  get name(): string {
-    return this.session.name
-  }
-
-  /** Hands the machine a chunk that is spoilt afterwards, as a socket's buffer would be. */
-  receive(bytes: Buffer): this {
-    const chunk = Buffer.from(bytes)
-    this.node.clock.refresh()
-    this.session.receive(chunk)
-    chunk.fill(0xee)
-    return this
-  }
+/** What an SDK says; whatever carries it to the node, a machine or a socket. */
+export abstract class Sdk {
+  /** Sends bytes to the node. */
+  abstract transmit(bytes: Buffer): void
 
   /** Sends one frame. @returns its seq. */
   send(type: number, body: Buffer | string, { seq = newSeq(), result = 0 } = {}): string {
-    this.receive(Packet.make(type, seq, result, Buffer.from(body)).frame)
+    this.transmit(Packet.make(type, seq, result, Buffer.from(body)).frame)
     return seq
   }
 
@@ -220,9 +201,34 @@ export class TestSdk {
     this.send(PacketType.RESPONSE, encodeTopicBody(topic, Buffer.from(data)), { seq, result })
   }
 
-  /** Sends a heartbeat and takes its answer, leaving what else has come. */
+  /** A heartbeat of protocol 1 that is not answered, so that nothing has to be taken. */
   beat(): void {
     this.send(PacketType.HEARTBEAT, '?')
+  }
+}
+
+/** The other end of a session machine: an SDK that says exactly what the test tells it. */
+export class TestSdk extends Sdk {
+  readonly node: TestAmop
+  readonly transport = new RecordingTransport()
+  readonly session: SdkSession
+
+  constructor(node: TestAmop, peer: AmopPeer) {
+    super()
+    this.node = node
+    this.session = new SdkSession(node.context, peer, this.transport)
+  }
+
+  get name(): string {
+    return this.session.name
+  }
+
+  /** Hands the machine a chunk that is spoilt afterwards, as a socket's buffer would be. */
+  override transmit(bytes: Buffer): void {
+    const chunk = Buffer.from(bytes)
+    this.node.clock.refresh()
+    this.session.receive(chunk)
+    chunk.fill(0xee)
   }
 
   /** Takes the next frame, which has to be of that type. @throws Error that says what came instead. */

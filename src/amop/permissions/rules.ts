@@ -4,7 +4,7 @@ export interface RuleWho {
   readonly subject?: readonly string[]
   /** The certificate's issuer, likewise. */
   readonly agency?: readonly string[]
-  /** The certificate's public key: 128 hex digits; no pattern. */
+  /** The certificate's public key in hex digits, see `Certificate`; no pattern. */
   readonly publicKey?: readonly string[]
   /** Name of an AMQP user. */
   readonly user?: readonly string[]
