@@ -123,6 +123,7 @@ export class DataStore {
       },
     })
     segments.reserve(messages.lastSegmentId)
+    context.storage.uids.seen(messages.lastUid)
     accounts.apply(users)
     definitions.apply(virtualHosts)
     const known = new Set<number>()

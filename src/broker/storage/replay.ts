@@ -26,6 +26,8 @@ export class MessageReplay {
   readonly #settled = new SettledRecord()
   /** The largest number of a segment file that any record names. */
   lastSegmentId = 0
+  /** The largest number of a queue that had messages: its declaration may be lost, and another must not get them. */
+  lastUid = 0
   /** The broker was stopped in order: nothing came after it had said so. */
   clean = true
   readonly #addMessage = (uid: number, slabNumber: number, offset: number, expiry: number): void => {
@@ -92,6 +94,7 @@ export class MessageReplay {
     if (queue === undefined) {
       queue = new QueueReplay(uid)
       this.#queues.set(uid, queue)
+      if (uid > this.lastUid) this.lastUid = uid
     }
     this.#recent = queue
     return queue
