@@ -7,6 +7,8 @@ import { parseArgs } from 'node:util'
 import { BrokerProcess } from './broker-process.ts'
 import { KillRounds } from './rounds.ts'
 
+const LITTLE = ['--message-memory', '64KiB']
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -24,7 +26,9 @@ const proof = new KillRounds({
   seed,
   rounds,
   bytesMax: Number(values['bytes-max']),
-  newBroker: (number) => new BrokerProcess(join(directory, String(number)), positionals),
+  // Every other one keeps little in memory, so that messages come and go by segment files.
+  newBroker: (number) =>
+    new BrokerProcess(join(directory, String(number)), [...(number % 2 === 0 ? LITTLE : []), ...positionals]),
   say: (line) => console.log(line),
 })
 const { failed, passed } = await proof.run()
