@@ -10,6 +10,9 @@ import type { Slab } from './queue/slab.ts'
 import { SlabPool } from './queue/slab-pool.ts'
 import type { Storage } from './storage/index.ts'
 
+/** So much above what may be held, or half of that, what is about to be read has to go as well. */
+const SHORT_BYTES = 16 * 1024 * 1024
+
 /** Bytes held in memory for messages, for the whole node; what the memory alarm looks at. */
 export class MemoryAccount {
   /** Bytes of slabs and large bodies now held. */
@@ -22,6 +25,13 @@ export class MemoryAccount {
   readonly sealed = new Set<Slab>()
   /** Slabs on their way between memory and files. */
   readonly traffic = new SegmentTraffic()
+  /** Bytes above which slabs go to files. */
+  pagedAbove = Number.POSITIVE_INFINITY
+
+  /** Far too much is held: nothing is read ahead, and slabs go that somebody is about to read. */
+  get isShort(): boolean {
+    return this.used > this.pagedAbove + Math.max(this.pagedAbove / 2, SHORT_BYTES)
+  }
 }
 
 /** Limits that hold for every queue and exchange of a node. */

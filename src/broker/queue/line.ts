@@ -114,7 +114,7 @@ export class Line {
   /** Asks for the slab behind the one being read, so that it is there when its turn comes. */
   readAhead(): void {
     const { next } = this.#reading
-    if (next !== undefined && next.paged !== undefined) void this.#slabs.paging.load(next)
+    if (next !== undefined && next.paged !== undefined && this.#slabs.readsAhead) void this.#slabs.paging.load(next)
   }
 
   /** Takes the record that `seek` has just found out of the ready ones; it stays until it is settled. */
@@ -220,10 +220,11 @@ export class Line {
   /** It is written to, or read by somebody, or about to be. */
   isHot(slab: Slab): boolean {
     if (slab === this.#tail || this.#slabs.viewed) return true
-    if (!this.#slabs.hasConsumers) return false
+    if (!this.#slabs.readsAhead) return false
     let next: Slab | undefined = this.#reading
     while (next !== undefined && next.readAt === next.end) next = next.next
-    if (slab === next || slab === next?.next) return true
+    // Of the one before, somebody may still have messages.
+    if (slab === next || slab === next?.next || slab === next?.previous) return true
     return this.requeued.size > 0 && Math.floor(this.requeued.first / PLACE_SPAN) === slab.number
   }
 

@@ -286,7 +286,7 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
   drain(): void {
     this.consumers.unblock()
     if (this.#busy || this.#ready === 0) return
-    if (this.consumers.count > 0) this.#levels.head().readAhead()
+    this.#levels.head().readAhead()
     this.#busy = true
     this.#slabs.beginView()
     try {
@@ -298,7 +298,7 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
         const line = this.#levels.head()
         line.seek()
         if (line.slab.paged !== undefined) {
-          if (this.consumers.count > 0) void this.#slabs.paging.load(line.slab)
+          if (this.#slabs.readsAhead || this.consumers.next()) void this.#slabs.paging.load(line.slab)
           break
         }
         if (this.#expiry.possible && this.#expiry.isExpired(line)) {

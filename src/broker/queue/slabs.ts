@@ -83,8 +83,9 @@ export class Slabs {
     this.#viewedMemory.length = 0
   }
 
-  get hasConsumers(): boolean {
-    return this.#queue.consumers.count > 0
+  /** Slabs that are about to be read are to be in memory. */
+  get readsAhead(): boolean {
+    return this.#queue.consumers.count > 0 && !this.#account.isShort
   }
 
   /** All that hold something, in no order. */

@@ -39,6 +39,7 @@ export class Pager {
     this.#context = context
     this.#options = options
     this.#nextAt = options.memoryBytes
+    context.memory.pagedAbove = options.memoryBytes
   }
 
   /** Bytes above the bound that are being written to files now. */

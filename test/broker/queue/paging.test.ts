@@ -246,7 +246,31 @@ test('a slab is hot while it is written to, or about to be read', async (t) => {
   queue.addConsumer(new FakeConsumer({ credit: 15 }))
   t.deepEqual(hot(), [true, true, false, false, true])
   queue.drain()
-  t.deepEqual(hot(), [false, true, true, false, true])
+  t.deepEqual(hot(), [true, true, true, false, true])
+})
+
+test('with far too little memory nothing is read that nobody takes at once, and what is about to be read may go', async (t) => {
+  const stored = storedQueue()
+  const { host, queue, segments } = stored
+  fill(stored, 50, 100, 10)
+  const slabs = await pageOutAll(stored)
+  host.memory.pagedAbove = 1000
+  host.memory.used += 20_000_000
+  const consumer = new FakeConsumer({ credit: 0 })
+  queue.addConsumer(consumer)
+  queue.drain()
+  await quiet(stored)
+  t.is(segments.reads, 0)
+  consumer.credit = 15
+  queue.drain()
+  await quiet(stored)
+  t.deepEqual(bodiesOf(consumer), numbers(0, 15))
+  t.is(segments.reads, 2)
+  for (const slab of slabs) t.is(await pageOut(stored, slab), slab.number < 2)
+  consumer.credit = 50
+  queue.drain()
+  await quiet(stored)
+  t.deepEqual(bodiesOf(consumer), numbers(0, 50))
 })
 
 test('the node knows the slabs in memory that could go to files, the latest last', async (t) => {
