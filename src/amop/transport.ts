@@ -16,9 +16,12 @@ export interface AmopPeer {
   readonly certificate: Certificate | undefined
 }
 
+/** What a frame that waits costs in objects, beside its bytes. */
+export const FRAME_COST_BYTES = 256
+
 /** What a session asks of the socket that carries it. */
 export interface AmopTransport {
-  /** Bytes handed over and not yet taken by the kernel. */
+  /** Bytes handed over and not yet taken by the kernel, with `FRAME_COST_BYTES` for each frame. */
   readonly pendingBytes: number
   /**
    * Sends one whole frame, which must begin its own TLS record: go-sdk decodes at most one frame a read.

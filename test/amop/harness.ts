@@ -6,6 +6,7 @@ import {
   type AmopTransport,
   type Certificate,
   encodeTopicBody,
+  FRAME_COST_BYTES,
   FrameReader,
   findTopic,
   type Listener,
@@ -127,7 +128,7 @@ export class RecordingTransport implements AmopTransport {
     if (frame.readUInt32BE(0) !== frame.length) throw new Error('a write is not one whole frame')
     if (this.stuck) {
       this.#held.push(frame)
-      this.pendingBytes += frame.length
+      this.pendingBytes += frame.length + FRAME_COST_BYTES
     } else {
       this.#frames.push(Buffer.from(frame))
     }
@@ -148,9 +149,14 @@ export class RecordingTransport implements AmopTransport {
   /** The peer reads so many of the frames that pile up, default all; the caller tells the machine by `writable`. */
   drain(count = this.#held.length): void {
     for (const frame of this.#held.splice(0, count)) {
-      this.pendingBytes -= frame.length
+      this.pendingBytes -= frame.length + FRAME_COST_BYTES
       this.#frames.push(Buffer.from(frame))
     }
+  }
+
+  /** Bytes of memory that what piles up keeps alive, shared buffers and all. */
+  get heldMemory(): number {
+    return [...new Set(this.#held.map(({ buffer }) => buffer))].reduce((sum, { byteLength }) => sum + byteLength, 0)
   }
 
   get heldCount(): number {

@@ -87,6 +87,18 @@ test('a frame over the bound is taken by a session that has nothing else to read
   t.is(subscriber.expectUnicast().seq, seq)
 })
 
+test('one for which a single frame was too large is not dropped for it', (t) => {
+  const node = slowNode()
+  const subscriber = node.subscriber('t')
+  subscriber.transport.stuck = true
+  const publisher = node.connect()
+  publisher.multicast('t', BODY)
+  publisher.multicast('t', 'x'.repeat(BOUND))
+  t.truthy(node.log.find('copy failed'))
+  node.advance(40_000)
+  t.is(subscriber.transport.closedBecause, undefined)
+})
+
 test('a publisher that does not read its answers is not read either, and goes on when it does', (t) => {
   const node = slowNode()
   const publisher = node.connect()
@@ -134,4 +146,20 @@ test('a request for verification waits for a publisher that reads', (t) => {
   publisher.takeAll()
   node.advance(5_000)
   t.is(publisher.expectJson(PacketType.VERIFY_REQUEST).topic, v)
+})
+
+test('small frames that wait keep no more memory alive than they have', (t) => {
+  const node = new TestAmop({ settings: { outputBytesMax: 1_000_000 } })
+  const slow = node.subscriber('rare')
+  slow.transport.stuck = true
+  const publisher = node.connect()
+  for (let i = 0; i < 2000; i++) {
+    publisher.multicast('rare', 'x')
+    // Between two of them, a shared buffer is used up by others.
+    publisher.multicast('nobody', 'x'.repeat(3000))
+    publisher.multicast('nobody', 'x'.repeat(3000))
+    publisher.takeAll()
+  }
+  t.is(slow.transport.heldCount, 2000)
+  t.true(slow.transport.heldMemory < 4 * slow.transport.pendingBytes, `${slow.transport.heldMemory}`)
 })

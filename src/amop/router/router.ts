@@ -4,6 +4,7 @@ import { ResultCode } from '../packet/result-code.ts'
 import { findTopic } from '../packet/topic-body.ts'
 import type { AmopSettings } from '../settings.ts'
 import { isBlockNotice } from '../topic-names.ts'
+import { FRAME_COST_BYTES } from '../transport.ts'
 import { Bandwidth } from './bandwidth.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Listener } from './listener.ts'
@@ -59,7 +60,7 @@ export class Router implements UnicastOutcome {
     return this.#unanswered
   }
 
-  /** Bytes of the frames that are kept for a second candidate. */
+  /** Bytes of the frames that are kept for a second candidate, with `FRAME_COST_BYTES` for each. */
   get retainedBytes(): number {
     return this.#retainedBytes
   }
@@ -103,8 +104,9 @@ export class Router implements UnicastOutcome {
       this.#fail(unicast, ResultCode.OVER_BANDWIDTH, 'over the bandwidth limit')
       return true
     }
-    unicast.retained = this.#retainedBytes + packet.frame.length <= this.#settings.retainedBytesMax
-    if (unicast.retained) this.#retainedBytes += packet.frame.length
+    const cost = packet.frame.length + FRAME_COST_BYTES
+    unicast.retained = this.#retainedBytes + cost <= this.#settings.retainedBytesMax
+    if (unicast.retained) this.#retainedBytes += cost
     this.#offer(unicast, first)
     return true
   }
@@ -297,7 +299,7 @@ export class Router implements UnicastOutcome {
     const { publisher, packet } = unicast
     publisher.unanswered--
     this.#unanswered--
-    if (unicast.retained) this.#retainedBytes -= packet.frame.length
+    if (unicast.retained) this.#retainedBytes -= packet.frame.length + FRAME_COST_BYTES
     this.#timers.cancel(unicast.localTimer)
     publisher.answered(unicast, answer)
   }

@@ -2,6 +2,12 @@ import type { Clock, Timer, Timers } from '../../base/index.ts'
 import type { AmopSettings } from '../settings.ts'
 import type { AmopTransport } from '../transport.ts'
 
+/** Bytes that wait from which on a session counts as slow. */
+const SLOW_BYTES = 65_536
+
+/** Node cuts smaller buffers from a shared one of 8 KiB. */
+const SHARED_BELOW_BYTES = 4096
+
 /**
  * What waits for one session. Pushes beyond the bound are refused, so that they go to somebody else. Answers have nobody
  * else to go to: beyond the bound the session is not read any more, so that it asks for no more, and beyond twice the
@@ -61,13 +67,7 @@ export class SessionOutput {
   /** The socket has taken something. */
   writable(): void {
     this.activeAt = this.#clock.now
-    // Not before half is gone, lest it go back and forth with each frame.
-    if (this.#transport.pendingBytes > this.#bytesMax / 2) return
-    this.#timers.cancel(this.#timer)
-    this.#timer = undefined
-    if (!this.#paused) return
-    this.#paused = false
-    this.#transport.resume()
+    if (this.#roomy) this.#goOn()
   }
 
   clear(): void {
@@ -76,14 +76,36 @@ export class SessionOutput {
   }
 
   #write(frame: Buffer): void {
-    this.#transport.write(frame)
+    // What waits long must not keep the rest of a shared buffer from being freed: that is up to 200 times as much.
+    const own = frame.length < SHARED_BELOW_BYTES && this.#transport.pendingBytes > SLOW_BYTES
+    this.#transport.write(own ? ownCopy(frame) : frame)
     if (this.#transport.pendingBytes === 0) this.activeAt = this.#clock.now
+  }
+
+  /** Not before half is gone, lest it go back and forth with each frame. */
+  get #roomy(): boolean {
+    return this.#transport.pendingBytes <= this.#bytesMax / 2
+  }
+
+  #goOn(): void {
+    this.clear()
+    if (!this.#paused) return
+    this.#paused = false
+    this.#transport.resume()
   }
 
   #overfull(): void {
     this.#timer ??= this.#timers.schedule(this.#clock.now + this.#timeoutMs, () => {
       this.#timer = undefined
-      this.#stuck()
+      // One frame may have been too large for what waited, and that has gone since.
+      if (this.#roomy) this.#goOn()
+      else this.#stuck()
     })
   }
+}
+
+function ownCopy(frame: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(frame.length)
+  copy.set(frame)
+  return copy
 }

@@ -135,7 +135,7 @@ export class SdkSession implements PrivateSession, Publisher {
   }
 
   withdraw(unicast: Unicast): void {
-    if (this.#pushed.get(unicast.pushedSeq) === unicast) this.#pushed.delete(unicast.pushedSeq)
+    this.#pushed.delete(unicast.pushedSeq)
   }
 
   copy({ packet }: Message): boolean {
