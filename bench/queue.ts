@@ -80,9 +80,9 @@ function report(name: string, bytes: number, run: () => number): void {
   console.log(`${name.padEnd(58)} ${String(bytes).padStart(6)} B  ${text.padStart(12)} ns`)
 }
 
-function queueOf(args: Record<string, unknown> = {}): Queue {
+function queueOf(args: Record<string, unknown> = {}, durable = false): Queue {
   return new Queue(host, 'q', {
-    durable: false,
+    durable,
     autoDelete: false,
     exclusiveOwner: undefined,
     arguments: fromObject(args),
@@ -143,6 +143,19 @@ for (const bytes of [16, 1024]) {
       for (let j = 0; j < 100; j++) lagging.acknowledge(slow.places[j] as number)
       slow.places.copyWithin(0, 100, slow.count)
       slow.count -= 100
+    }
+    return COUNT
+  })
+
+  const stored = queueOf({}, true)
+  const storing = new BenchConsumer(false, 1000)
+  stored.addConsumer(storing)
+  report('journalled, delivered at once, acknowledged by the hundred', bytes, () => {
+    for (let i = 0; i < COUNT; i += 100) {
+      for (let j = 0; j < 100; j++) if (stored.accept(persistent, true) >= 0) stored.arrived(persistent)
+      for (let j = 0; j < 100; j++) stored.acknowledge(storing.places[j] as number)
+      storing.count = 0
+      context.storage.settlements.flush()
     }
     return COUNT
   })
