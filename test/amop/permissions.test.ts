@@ -160,6 +160,7 @@ test('an SDK publishes and subscribes only to what it may', (t) => {
   const multicast = reader.multicast('orders.new', 'hi')
   t.like(reader.expectAnswer(multicast), { result: 100, text: '' })
   writer.expectNothing()
+  t.is(reader.expectAnswer(reader.multicast('_block_notify_1')).result, 0)
 })
 
 test('rules that are read anew hold at once', (t) => {

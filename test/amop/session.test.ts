@@ -26,6 +26,7 @@ test('a handshake agrees on the highest protocol that both know', (t) => {
 
 for (const [what, body] of [
   ['has no protocol in common', '{"minimumSupport":4,"maximumSupport":5}'],
+  ['has a range that ends before it begins', '{"minimumSupport":3,"maximumSupport":2}'],
   ['is no JSON', '{'],
   ['is no object', '[]'],
 ] as const) {

@@ -3,7 +3,10 @@ import type { Certificate } from '../transport.ts'
 import { compilePattern } from './pattern.ts'
 import type { Grants, PermissionRules, RuleWho } from './rules.ts'
 
-/** What one party may do; topics as on the wire. */
+/**
+ * What one party may do; topics as on the wire. Block notices are everybody's: each SDK announces them, and nothing is
+ * ever delivered to them.
+ */
 export interface TopicAccess {
   publish(topic: string): boolean
   /** Also for the names of private topics: one that says that its bearer publishes needs the right to publish. */
@@ -59,12 +62,13 @@ class GrantedAccess implements TopicAccess {
   }
 
   publish(topic: string): boolean {
-    return ask(this.#publishAnswers, topic, () => matchesAny(this.#publish, applicationTopic(topic).name))
+    return ask(this.#publishAnswers, topic, () => {
+      return isBlockNotice(topic) || matchesAny(this.#publish, applicationTopic(topic).name)
+    })
   }
 
   subscribe(topic: string): boolean {
     return ask(this.#subscribeAnswers, topic, () => {
-      // Every SDK announces them, and nothing is ever delivered to them.
       if (isBlockNotice(topic)) return true
       const { name, publisher } = applicationTopic(topic)
       return matchesAny(publisher ? this.#publish : this.#subscribe, name)

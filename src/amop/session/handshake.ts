@@ -13,13 +13,13 @@ export interface Agreed {
 /** @returns undefined when it is no handshake, or when the SDK's protocols are none of ours. */
 export function agree(json: unknown): Agreed | undefined {
   if (!isObject(json)) return undefined
-  const minimum = protocolNumber(json.minimumSupport)
-  const maximum = protocolNumber(json.maximumSupport)
-  if (minimum > PROTOCOL_MAX || maximum < PROTOCOL_MIN) return undefined
+  const protocol = Math.min(PROTOCOL_MAX, protocolNumber(json.maximumSupport))
+  if (protocol < Math.max(PROTOCOL_MIN, protocolNumber(json.minimumSupport))) return undefined
   const clientType = typeof json.clientType === 'string' ? json.clientType.slice(0, 100) : ''
-  return { protocol: Math.min(PROTOCOL_MAX, maximum), clientType }
+  return { protocol, clientType }
 }
 
+/** Source: the C++ node; what is missing counts as 1. */
 function protocolNumber(value: unknown): number {
   return Number.isInteger(value) ? (value as number) : PROTOCOL_MIN
 }
