@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { Connection, type ConnectionState } from '../amqp/index.ts'
 import { hostAndPort } from '../base/index.ts'
 import { notAllowed, type VirtualHost } from '../broker/index.ts'
@@ -63,6 +64,8 @@ export class Broker implements AsyncDisposable {
   #stopped: Promise<void> | undefined
 
   private constructor(options: ResolvedOptions, node: BrokerNode, listeners: readonly Listener[]) {
+    // Any number of publishes may wait for the disk, and of tests for a queue.
+    setMaxListeners(0, this.#failed.signal, this.#stopping.signal)
     this.#options = options
     this.#node = node
     this.#listeners = listeners

@@ -50,6 +50,8 @@ export class DataStore {
   readonly #options: ResolvedOptions
   readonly #machine: Machine
   readonly #durability: Durability
+  /** Something of the journal could not be read back. */
+  isDamaged = false
   #checkpointer: InstanceType<Durability['Checkpointer']> | undefined
   #pager: InstanceType<Durability['Pager']> | undefined
   /** Called when the disk refuses what the journal has to write. */
@@ -115,7 +117,7 @@ export class DataStore {
     const messages = new MessageReplay()
     const definitions = new DefinitionReplay(context.log, (uid) => messages.forget(uid))
     const accounts = new UserReplay(context.log)
-    await journal.recover({
+    const report = await journal.recover({
       record: (_position, type, buffer, from, to) => {
         if (messages.record(type, buffer, from)) return
         if (definitions.record(type, buffer, from, to) || accounts.record(type, buffer, from, to)) return
@@ -135,10 +137,22 @@ export class DataStore {
     }
     for (const queue of storedQueues(virtualHosts)) queue.enforceLimits()
     definitions.applyDelayed(virtualHosts)
-    segments
-      .removeOthers(known)
-      .catch((error) => context.log.warn(`files that nobody needs any more stay: ${(error as Error).message}`))
+    this.isDamaged = report.damage.length > 0 || report.missing.length > 0
+    // A journal without a single record beside files of messages is not one that never had any.
+    const isLost = report.records === 0 && segments.ids.length > 0
+    const others = this.isDamaged || isLost ? this.#keepOthers(known) : segments.removeOthers(known)
+    others.catch((error) => context.log.warn(`segment files that no record names stay: ${(error as Error).message}`))
     this.#look(context, virtualHosts, users)
+  }
+
+  /** What named these files may be among what was lost: nobody reads them, and nobody removes them. */
+  async #keepOthers(known: ReadonlySet<number>): Promise<void> {
+    const others = this.segments.ids.filter((id) => !known.has(id))
+    if (others.length === 0) return
+    this.#options.log.error(
+      `${others.length} segment files are kept as damaged-…: no record names them, and what did may be lost with what the journal has lost`,
+    )
+    for (const id of others) await this.segments.setAside({ id, bytes: 0 })
   }
 
   /** From here on nobody takes the journal's end for that of an orderly stop. Resolves when that is durable. */

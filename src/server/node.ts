@@ -39,7 +39,12 @@ export class BrokerNode {
     try {
       const node = new BrokerNode(options, store)
       await store.recover(node)
-      if (node.virtualHosts.names().length === 0 && node.users.names().length === 0) node.#addDefaults()
+      if (node.virtualHosts.names().length === 0 && node.users.names().length === 0) {
+        if (store.isDamaged) options.log.error('no user and no virtual host is left: those of a first start are made')
+        node.#addDefaults()
+      } else if (node.users.find(options.user) === undefined) {
+        options.log.warn(`there is no user '${options.user}': the default user is only made at the first start`)
+      }
       await store.start()
       return node
     } catch (error) {
@@ -108,8 +113,10 @@ export class BrokerNode {
 
   /** Makes a virtual host and lets the default user do everything there. */
   addVirtualHost(name: string): void {
+    const { user } = this.#options
     this.virtualHosts.add(name)
-    this.users.setPermissions(this.#options.user, name, EVERYTHING)
+    // Who came with the data directory may be others.
+    if (this.users.find(user) !== undefined) this.users.setPermissions(user, name, EVERYTHING)
   }
 
   /** Drops a virtual host with all that is in it, and closes the connections to it. */

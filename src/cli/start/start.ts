@@ -39,7 +39,14 @@ function stopOnSignals(starting: Promise<Broker>, log: DeferredLogger): void {
   const stop = async (signal: NodeJS.Signals): Promise<void> => {
     const broker = await starting
     log.info('stopping', { signal, connections: broker.connections.length })
-    await broker.stop({ timeoutMs: STOP_TIMEOUT_MS })
+    try {
+      await broker.stop({ timeoutMs: STOP_TIMEOUT_MS })
+    } catch (error) {
+      // A full disk takes no last records. What was confirmed is in those before.
+      log.error(`stopped, but not everything could be written: ${(error as Error).message}; nothing confirmed is lost`)
+      process.exitCode = ExitCode.FAILED
+      return
+    }
     log.info('stopped')
     // Nothing is left to do, so the process ends by itself; this is for what nobody has thought of.
     setTimeout(() => process.exit(ExitCode.OK), 1000).unref()
