@@ -20,6 +20,17 @@ test('what a slow subscriber cannot take goes to the next, and the bound holds',
   publisher.expectNothing()
 })
 
+test('what is not kept for a second candidate still passes over one that cannot take it', (t) => {
+  const node = new TestAmop({ settings: { outputBytesMax: 1000, retainedBytesMax: 0, choice: 'round-robin' } })
+  const [slow, quick] = [node.subscriber('t'), node.subscriber('t')]
+  slow.transport.stuck = true
+  const publisher = node.connect()
+  for (let i = 0; i < 10; i++) publisher.unicast('t', 'x'.repeat(900))
+  t.is(slow.transport.heldCount, 1)
+  t.is(quick.takeAll().length, 9)
+  publisher.expectNothing()
+})
+
 test('when all are slow, a unicast is 104', (t) => {
   const node = slowNode()
   const slow = node.subscriber('t')

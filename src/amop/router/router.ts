@@ -250,7 +250,7 @@ export class Router implements UnicastOutcome {
   /** The next candidate; who came after the first had failed is none. */
   #next(unicast: Unicast, tried: Listener): Listener | undefined {
     const topic = unicast.topic as string
-    if (!unicast.retained) return undefined
+    if (unicast.packet === NOT_KEPT) return undefined
     if (unicast.rest === undefined) {
       const candidates = this.table.find(topic)?.candidates() ?? []
       unicast.rest = candidates.filter((candidate) => candidate !== tried)

@@ -18,7 +18,7 @@ export class Unicast extends Message implements Due {
   listener: Listener | undefined
   /** The seq under which that one knows it; kept by the listener. */
   pushedSeq: string
-  /** True when its frame is kept for a second candidate. */
+  /** True when its frame is kept for another candidate after one has taken it. */
   retained = false
   /** Candidates that have not been tried; undefined until the first has failed. */
   rest: Listener[] | undefined
