@@ -87,15 +87,19 @@ export class Transaction {
     storage.settlements.flush()
     const before = journal.appended
     let rejected = false
+    let settled = 0
     storage.beginGroup()
     try {
       for (const publish of publishes) rejected = publishNow(channel, publish) || rejected
       for (const { deliveryTag, queue, place, consumer, settlement } of settlements) {
+        settled++
         applySettlement(channel, deliveryTag, queue, place, consumer, settlement)
       }
     } finally {
       storage.settlements.flush()
       storage.endGroup()
+      // What went wrong was a defect, or the disk: nobody else would give the rest back.
+      channel.unacked.restore(settlements.slice(settled))
     }
     if (rejected) throw preconditionFailed('partial tx completion')
     return journal.appended > before ? journal.appended : 0

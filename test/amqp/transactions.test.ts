@@ -133,6 +133,26 @@ test('acks take effect at commit; until then the messages are unacked', (t) => {
   t.is(client.expectGetOk().text, 'b')
 })
 
+test('what a commit that fails halfway has not settled goes back to its queue', (t) => {
+  const { node, client, count } = transacting()
+  const queue = node.vhost.queues.get('q')
+  for (const body of ['a', 'b', 'c']) client.send(publish(2, { routingKey: 'q', body }))
+  for (let i = 0; i < 3; i++) client.send(encodeBasicGet(1, { queue: 'q' }))
+  for (let i = 0; i < 3; i++) client.expectGetOk()
+  client.send(
+    encodeBasicNack(1, { deliveryTag: 2, requeue: false }),
+    encodeBasicAck(1, { deliveryTag: 3, multiple: true }),
+  )
+  Object.assign(queue as object, {
+    reject: () => {
+      throw new Error('EMFILE: too many open files')
+    },
+  })
+  client.send(encodeTxCommit(1))
+  // Of the one that failed its queue knows best.
+  t.deepEqual([count(), queue?.unackedCount], [2, 1])
+})
+
 test('a tag settled in the transaction is settled: doing it again fails at once', (t) => {
   const { client, count } = transacting()
   client.send(publish(2, { routingKey: 'q' }), encodeBasicGet(1, { queue: 'q' }))

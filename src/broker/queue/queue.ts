@@ -1,4 +1,4 @@
-import { PropertyFlag, type PropertyView } from '../../codec/index.ts'
+import type { PropertyView } from '../../codec/index.ts'
 import type { Consumer } from '../consumer.ts'
 import { entity, noGetOnSingleActive } from '../errors.ts'
 import type { DeathReason, EntityHost } from '../host.ts'
@@ -381,12 +381,18 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
     return undefined
   }
 
-  /** The slab, in memory, of a message that somebody has; undefined when damage has taken it. */
+  /** The slab, in memory, of a message that somebody settles; undefined when damage has taken it. */
   #slabOf(place: number): Slab | undefined {
     if (this.#losses.settle(place)) return undefined
     const slab = this.#slabs.find(place)
     if (slab.paged === undefined) return slab
-    this.#slabs.paging.loadNow(slab)
+    try {
+      this.#slabs.paging.loadNow(slab)
+    } catch (error) {
+      // Whoever had it does not count it any more.
+      this.requeue(place, false)
+      throw error
+    }
     return this.#losses.settle(place) ? undefined : slab
   }
 
@@ -422,7 +428,7 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
 
   /** Writes an arriving message behind all others. @returns its place */
   #append(message: Message, journalled: boolean): number {
-    const expiry = this.#expiryOf(message)
+    const expiry = expiryOf(message, this.#properties, this.limits.messageTtl, this.host.context.clock.now)
     const line = this.#levels.lineFor(message, this.#properties)
     const place = line.append(message, journalled ? JOURNALLED : 0, expiry)
     this.acceptedJournalled = journalled
@@ -569,12 +575,6 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
     return dropped
   }
 
-  #expiryOf(message: Message): number {
-    const { messageTtl } = this.limits
-    if (messageTtl === NEVER && (message.propertyFlags & PropertyFlag.EXPIRATION) === 0) return 0
-    return expiryOf(message, this.#properties, messageTtl, this.host.context.clock.now)
-  }
-
   /** Drops the heads that are too old; many of them in several goes. */
   #expireHeads(): void {
     let left = TURN_MAX
@@ -592,7 +592,7 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
     this.#expiry.arm()
   }
 
-  /** A single active consumer of a quorum queue gives way to one of higher priority once nothing is unacked. */
+  /** A single active consumer of a quorum queue gives way to one of higher priority when nothing is unacked. */
   #promote(): void {
     if (!this.#quorum || this.#unacked > 0 || !this.consumers.singleActive) return
     if (this.consumers.promote() && this.#ready > 0) this.host.context.turn.drain(this)

@@ -39,3 +39,19 @@ test('what comes back too often is dropped also when it lies in a file', async (
   t.is(queue.stats.deliveryLimited, 3)
   t.is(get(queue)?.body.trimEnd(), '3')
 })
+
+test('a message whose settling needs a file that cannot be opened for now goes back to its queue', async (t) => {
+  const stored = storedQueue()
+  const { segments, queue } = stored
+  fill(stored, 10, 1000)
+  const [first, second] = [0, 1].map(() => get(queue)?.place as number)
+  await pageOutAll(stored)
+  segments.failure = Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' })
+  t.throws(() => queue.acknowledge(first as number), { message: /EMFILE/ })
+  t.throws(() => queue.reject(second as number), { message: /EMFILE/ })
+  t.like(queue, { messageCount: 10, unackedCount: 0, unackedBytes: 0, readyBytes: 10_000 })
+  segments.failure = undefined
+  t.like(get(queue), { redelivered: true })
+  t.like(get(queue), { redelivered: true })
+  t.like(get(queue), { redelivered: false })
+})
