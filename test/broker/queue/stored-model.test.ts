@@ -7,7 +7,7 @@ const QUEUES: readonly (readonly [name: string, args: Record<string, unknown>, r
   ['a plain queue', {}, true],
   ['a queue with priorities', { 'x-max-priority': 3 }, true],
   ['a queue that keeps the newest', { 'x-max-length': 200 }, true],
-  ['a queue with expirations and a TTL', { 'x-message-ttl': 400 }, false],
+  ['a queue with expirations and a TTL', { 'x-message-ttl': 400 }, true],
   ['a quorum queue', { 'x-queue-type': 'quorum', 'x-delivery-limit': 3 }, false],
 ]
 
