@@ -32,7 +32,8 @@ export class SegmentReplay {
       return
     }
     this.live -= count
-    this.#liveBytes -= end - from
+    // A large message lies beside its record, and all that a record of it takes is its head.
+    this.#liveBytes -= Math.max(end - from, bodyBytes)
     this.#bodyBytes -= bodyBytes
     const { length } = this.#settled
     // Neighbours settled one after the other are one stretch.
