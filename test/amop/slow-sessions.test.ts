@@ -18,6 +18,7 @@ test('what a slow subscriber cannot take goes to the next, and the bound holds',
   t.true(slow.transport.pendingBytes > BOUND / 2 && slow.transport.pendingBytes <= BOUND)
   t.is(quick.takeAll().length, 100 - slow.transport.heldCount)
   publisher.expectNothing()
+  t.deepEqual(node.warnings, [`amop session ${slow.name} is slow: what does not fit goes to others`])
 })
 
 test('what is not kept for a second candidate still passes over one that cannot take it', (t) => {
@@ -29,6 +30,21 @@ test('what is not kept for a second candidate still passes over one that cannot 
   t.is(slow.transport.heldCount, 1)
   t.is(quick.takeAll().length, 9)
   publisher.expectNothing()
+})
+
+test('a unicast that a thousand slow sessions refuse is answered in good time', (t) => {
+  const node = slowNode()
+  for (let i = 0; i < 1000; i++) {
+    const slow = node.subscriber('t')
+    slow.transport.stuck = true
+  }
+  const publisher = node.connect()
+  publisher.multicast('t', 'x'.repeat(BOUND))
+  publisher.takeAll()
+  const before = performance.now()
+  const seq = publisher.unicast('t')
+  t.is(publisher.expectAnswer(seq).result, 104)
+  t.true(performance.now() - before < 1000)
 })
 
 test('when all are slow, a unicast is 104', (t) => {

@@ -189,7 +189,7 @@ export class Router implements UnicastOutcome {
       this.#step('candidate', unicast, listener)
       const reason = this.#push(unicast, listener)
       if (reason === undefined) return
-      listener = this.#failOver(unicast, listener, reason)
+      listener = this.#failOver(unicast, listener, reason, true)
     }
   }
 
@@ -238,37 +238,46 @@ export class Router implements UnicastOutcome {
     this.failed(unicast, listener, 'no answer in time')
   }
 
-  /** @returns who gets it next; when that is nobody, the publisher has been told. */
-  #failOver(unicast: Unicast, from: Listener, reason: string): Listener | undefined {
+  /**
+   * @param refused it has not had the message; a slow session would otherwise fill the log with each.
+   * @returns who gets it next; when that is nobody, the publisher has been told.
+   */
+  #failOver(unicast: Unicast, from: Listener, reason: string, refused = false): Listener | undefined {
     if (from.kind !== 'node') unicast.localFailures++
     const next = this.#next(unicast, from)
     if (next === undefined) this.#exhausted(unicast, from, reason)
+    else if (refused) this.#step('goes to the next candidate', unicast, from)
     else this.#warn('unicast goes to the next candidate', unicast, ResultCode.SUCCESS, reason, from)
     return next
   }
 
   /** The next candidate; who came after the first had failed is none. */
   #next(unicast: Unicast, tried: Listener): Listener | undefined {
-    const topic = unicast.topic as string
     if (unicast.packet === NOT_KEPT) return undefined
-    if (unicast.rest === undefined) {
-      const candidates = this.table.find(topic)?.candidates() ?? []
-      unicast.rest = candidates.filter((candidate) => candidate !== tried)
+    const topic = unicast.topic as string
+    unicast.rest ??= (this.table.find(topic)?.candidates() ?? []).filter((candidate) => candidate !== tried)
+    if (unicast.localSince > 0 && unicast.rest.length > 0) this.#limitLocalTime(unicast, topic)
+    const { rest } = unicast
+    for (;;) {
+      const next = chooseFrom(rest, this.#settings.choice, this.#random)
+      if (next === undefined) return undefined
+      rest.splice(rest.indexOf(next), 1)
+      // It may have left the topic since.
+      if (this.table.has(next, topic)) return next
     }
-    let rest = unicast.rest.filter((candidate) => this.table.has(candidate, topic))
-    const isLocal = ({ kind }: Listener): boolean => kind !== 'node'
-    if (unicast.localSince > 0 && rest.some(isLocal)) {
-      const until = unicast.localSince + this.#settings.nodeTimeoutMs
-      if (this.#clock.now >= until) {
-        unicast.localOver = true
-        rest = rest.filter((candidate) => !isLocal(candidate))
-      } else {
-        unicast.localTimer ??= this.#timers.schedule(until, () => this.#localTimeOver(unicast))
-      }
+  }
+
+  /** Candidates of this node are none when its time is over. */
+  #limitLocalTime(unicast: Unicast, topic: string): void {
+    const until = unicast.localSince + this.#settings.nodeTimeoutMs
+    if (this.#clock.now < until) {
+      unicast.localTimer ??= this.#timers.schedule(until, () => this.#localTimeOver(unicast))
+      return
     }
-    const next = chooseFrom(rest, this.#settings.choice, this.#random)
-    unicast.rest = rest.filter((candidate) => candidate !== next)
-    return next
+    const rest = unicast.rest as Listener[]
+    if (rest.some((candidate) => candidate.kind !== 'node' && this.table.has(candidate, topic)))
+      unicast.localOver = true
+    unicast.rest = rest.filter(({ kind }) => kind === 'node')
   }
 
   #localTimeOver(unicast: Unicast): void {

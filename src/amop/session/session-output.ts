@@ -19,18 +19,31 @@ export class SessionOutput {
   readonly #timers: Timers
   readonly #bytesMax: number
   readonly #timeoutMs: number
+  readonly #full: () => void
   readonly #stuck: () => void
   #timer: Timer | undefined
   #paused = false
   /** When bytes were last taken off, in ms since the epoch. */
   activeAt: number
 
-  constructor(transport: AmopTransport, clock: Clock, timers: Timers, settings: AmopSettings, stuck: () => void) {
+  /**
+   * @param full is told when too much begins to wait.
+   * @param stuck is told when that has been so for too long.
+   */
+  constructor(
+    transport: AmopTransport,
+    clock: Clock,
+    timers: Timers,
+    settings: AmopSettings,
+    full: () => void,
+    stuck: () => void,
+  ) {
     this.#transport = transport
     this.#clock = clock
     this.#timers = timers
     this.#bytesMax = settings.outputBytesMax
     this.#timeoutMs = settings.outputTimeoutMs
+    this.#full = full
     this.#stuck = stuck
     this.activeAt = clock.now
   }
@@ -95,7 +108,9 @@ export class SessionOutput {
   }
 
   #overfull(): void {
-    this.#timer ??= this.#timers.schedule(this.#clock.now + this.#timeoutMs, () => {
+    if (this.#timer !== undefined) return
+    this.#full()
+    this.#timer = this.#timers.schedule(this.#clock.now + this.#timeoutMs, () => {
       this.#timer = undefined
       // One frame may have been too large for what waited, and that has gone since.
       if (this.#roomy) this.#goOn()

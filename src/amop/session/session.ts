@@ -62,9 +62,18 @@ export class SdkSession implements PrivateSession, Publisher {
     this.access = amop.accessOf(peer)
     this.#transport = transport
     this.#reader = new FrameReader((frame) => this.#handle(Packet.read(frame)), settings.frameBytesMax)
-    this.#output = new SessionOutput(transport, clock, timers, settings, () => {
-      this.close(`${transport.pendingBytes} bytes wait for it, and it has not read for ${settings.outputTimeoutMs} ms`)
-    })
+    this.#output = new SessionOutput(
+      transport,
+      clock,
+      timers,
+      settings,
+      () => this.#slow(),
+      () => {
+        this.close(
+          `${transport.pendingBytes} bytes wait for it, and it has not read for ${settings.outputTimeoutMs} ms`,
+        )
+      },
+    )
     this.#readAt = clock.now
     this.#watchIdle()
     amop.sessions.add(this)
@@ -279,6 +288,14 @@ export class SdkSession implements PrivateSession, Publisher {
     const { log } = this.amop
     if (!log.debugEnabled) return
     log.debug(`amop: a frame is ignored: ${reason}`, { seq, session: this.name, type: hex(type), code: result })
+  }
+
+  #slow(): void {
+    this.amop.log.warn(`amop session ${this.name} is slow: what does not fit goes to others`, {
+      session: this.name,
+      pendingBytes: this.#output.pendingBytes,
+      clientType: this.clientType,
+    })
   }
 
   #watchIdle(): void {
