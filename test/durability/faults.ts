@@ -43,6 +43,9 @@ export async function playFaults(seed: number, kind: FaultKind): Promise<FaultPl
   })
   const host = new NodeHost(new Disk(), random, {
     journalBytes: random.between(2000, 60_000),
+    // So small that a turn's records are parted, and a large one is a batch of its own.
+    retryMs: 5,
+    batchBytes: random.between(200, 4000),
     messageMemory: 64 * 1024,
     sync: 'always',
     log,

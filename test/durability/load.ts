@@ -46,20 +46,23 @@ export class Load {
     this.#world = world
     this.#workers = workers
     this.#working = Promise.all(workers.map((worker) => worker.work()))
+    // Whoever waits for them later is told.
+    this.#working.catch(() => undefined)
   }
 
   /** Connects everybody and sets them to work. */
   static async start(world: World, broker: BrokerHost, round: number): Promise<Load> {
-    const { random } = world
+    const { random, comings } = world
     const opening: Promise<Worker>[] = []
+    const open = (worker: (client: Client) => Promise<Worker>) => opening.push(broker.connect().then(worker))
     for (let number = random.between(1, PUBLISHERS); number > 0; number--) {
-      opening.push(PublishingClient.open(world, await broker.connect(), `publisher ${round}.${number}`))
+      open((client) => PublishingClient.open(world, client, `publisher ${round}.${number}`))
     }
     for (let number = random.between(0, CONSUMERS); number > 0; number--) {
-      opening.push(ConsumingClient.open(world, await broker.connect(), `consumer ${round}.${number}`))
+      open((client) => ConsumingClient.open(world, client, `consumer ${round}.${number}`))
     }
-    opening.push(TransactingClient.open(world, await broker.connect(), `transactions ${round}`))
-    opening.push(world.comings.open(world, await broker.connect(), `comings ${round}`))
+    open((client) => TransactingClient.open(world, client, `transactions ${round}`))
+    open((client) => comings.open(world, client, `comings ${round}`))
     return new Load(world, await Promise.all(opening))
   }
 

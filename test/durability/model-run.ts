@@ -58,8 +58,12 @@ export class ModelRun {
     this.#time = time
     this.#hasLimits = this.#random.chance(0.5)
     this.#bytesMax = this.#random.chance(0.3) ? 40_000 : 200
-    const journalBytes = this.#random.between(2000, 50_000)
-    this.#host = new NodeHost(new Disk(), this.#random, { journalBytes, messageMemory: 64 * 1024, sync: 'always' })
+    this.#host = new NodeHost(new Disk(), this.#random, {
+      journalBytes: this.#random.between(2000, 50_000),
+      batchBytes: this.#random.between(200, 4000),
+      messageMemory: 64 * 1024,
+      sync: 'always',
+    })
     this.#model.users.set('guest', { password: 'guest', vhosts: new Set(['/']) })
     this.#model.vhosts.add('/')
   }

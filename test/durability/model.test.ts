@@ -3,7 +3,7 @@ import { baseSeed } from '../store/random.ts'
 import { ModelRun } from './model-run.ts'
 import { TestTime } from './test-time.ts'
 
-const SEEDS = Number(process.env.DURABILITY_SEEDS ?? 120)
+const SEEDS = Number(process.env.DURABILITY_SEEDS ?? 80)
 
 test('after each restart a broker is as the model is, whatever was done before', async (t) => {
   const first = baseSeed()

@@ -1,17 +1,25 @@
 import { silentLogger } from '../../src/base/index.ts'
 import { BrokerNode } from '../../src/server/node.ts'
 import { type BrokerOptions, resolveOptions } from '../../src/server/options.ts'
-import type { FileLayer } from '../../src/store/index.ts'
+import type { FileJournalOptions, FileLayer } from '../../src/store/index.ts'
 import { newProcess } from '../store/model.ts'
 
-export interface NodeOptions
-  extends Pick<BrokerOptions, 'sync' | 'messageMemory' | 'diskFreeLimit' | 'onFatal' | 'log'> {
+type JournalOptions = Pick<FileJournalOptions, 'batchBytes' | 'retryMs'>
+type ServerOptions = Pick<BrokerOptions, 'sync' | 'messageMemory' | 'diskFreeLimit' | 'onFatal' | 'log'>
+
+export interface NodeOptions extends ServerOptions, JournalOptions {
   /** Bytes of journal between two checkpoints. */
   readonly journalBytes: number
 }
 
 /** A broker without its ports, over files that a test has in its hand; the directory is `/data`. */
-export function openNode(files: FileLayer, { journalBytes, ...options }: NodeOptions): Promise<BrokerNode> {
-  const resolved = resolveOptions({ log: silentLogger, diskFreeLimit: 0, ...options, dataDir: '/data' })
-  return BrokerNode.open(resolved, { files, processes: newProcess(), journalBytes })
+export function openNode(files: FileLayer, options: NodeOptions): Promise<BrokerNode> {
+  const { journalBytes, batchBytes, retryMs, ...rest } = options
+  const journal = {
+    ...(batchBytes === undefined ? {} : { batchBytes }),
+    ...(retryMs === undefined ? {} : { retryMs }),
+  }
+  const machine = { files, processes: newProcess(), journalBytes, ...journal }
+  const resolved = resolveOptions({ log: silentLogger, diskFreeLimit: 0, ...rest, dataDir: '/data' })
+  return BrokerNode.open(resolved, machine)
 }

@@ -2,7 +2,7 @@ import test from 'ava'
 import { baseSeed } from '../store/random.ts'
 import { type Played, playPowerCuts } from './power-cuts.ts'
 
-const SEEDS = Number(process.env.DURABILITY_SEEDS ?? 60)
+const SEEDS = Number(process.env.DURABILITY_SEEDS ?? 40)
 
 test('a broker whose power goes at any moment has everything confirmed, and nothing that was settled', async (t) => {
   const first = baseSeed()

@@ -31,6 +31,8 @@ export async function playPowerCuts(seed: number): Promise<Played> {
   const world = newWorld(random)
   const host = new NodeHost(new Disk(), random, {
     journalBytes: random.between(2000, 60_000),
+    // So small that a turn's records are parted, and a large one is a batch of its own.
+    batchBytes: random.between(200, 4000),
     messageMemory: 64 * 1024,
     sync: 'always',
   })
