@@ -16,6 +16,7 @@ const SYNCS = ['fdatasync', 'syncDirectory']
 const FAULTY_OPERATIONS_MAX = 5
 const FIRST_OPERATION_MAX = 60
 const TURNS_MAX = 60
+const START_OPERATIONS_MAX = 25
 const ROOM_BYTES_MAX = 3000
 /** What the log says of a journal that has met the end of the disk. */
 const REFUSED = 'the journal cannot be written'
@@ -68,14 +69,25 @@ export async function playFaults(seed: number, kind: FaultKind): Promise<FaultPl
   if (isExact) await host.stop()
   else await host.kill()
   await Promise.allSettled([finished, gone])
+  const isTroubled = random.chance(0.7)
+  if (isTroubled) await startInTrouble(host, random)
   await host.start()
   ledger.restarted()
-  const found = await Verification.run(world, host, isExact)
+  const found = await Verification.run(world, host, isExact && !isTroubled)
   await host.stop()
   const expected = kind === 'sync fails' && faults > 0 ? 'fatal' : 'finished'
   if (outcome !== expected) ledger.faults.push(`${faults} faults, and it ${outcome} instead of ${expected}`)
   if (ledger.faults.length > 0) throw new Error(ledger.faults.slice(0, 10).join('\n'))
   return { faults, found }
+}
+
+/** A start on a disk that refuses something once: it comes to an end, one way or the other, and harms nothing. */
+async function startInTrouble(host: NodeHost, random: Random): Promise<void> {
+  let left = random.between(1, START_OPERATIONS_MAX)
+  const code = random.chance(0.5) ? 'EIO' : 'ENOSPC'
+  host.next = { fault: (operation, path) => (--left === 0 ? { error: failure(code, path, operation) } : undefined) }
+  await host.start().catch(() => undefined)
+  await host.kill()
 }
 
 /** Makes a disk's life hard from some operation on. */
