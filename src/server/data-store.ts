@@ -171,7 +171,7 @@ export class DataStore {
    * The last checkpoint: the next start finds everything as it is now. A disk that refuses it leaves the journal, which
    * has all that was confirmed, for the next start to read.
    */
-  async stop(): Promise<void> {
+  async stop({ storage }: BrokerContext): Promise<void> {
     await this.#pager?.stop()
     const checkpointer = this.#checkpointer
     if (checkpointer === undefined || this.journal.failure !== undefined) return
@@ -180,6 +180,8 @@ export class DataStore {
     })
     try {
       if ((await Promise.race([checkpointer.stop(), refused])) === 'refused') return
+      // What is settled and not yet told must not come behind the mark.
+      storage.settlements.flush()
       this.journal.append(new this.#durability.MarkRecord(), RecordType.CLEAN)
     } catch (error) {
       this.#options.log.warn(`the last checkpoint could not be done: ${(error as Error).message}`)

@@ -161,14 +161,16 @@ export class BrokerNode {
 
   /** Lets go of everything that could still call back. */
   async close(): Promise<void> {
+    // Nothing more expires or is let go: the last checkpoint is the end of it.
+    this.alarms.close()
+    this.context.timers.clear()
     try {
-      await this.#store?.stop()
+      await this.#store?.stop(this.context)
     } finally {
       const { definitions } = this.context.storage
       definitions.quietly(() => {
         for (const name of this.virtualHosts.names()) this.virtualHosts.delete(name)
       })
-      this.alarms.close()
       this.context.timers.clear()
       await (this.#store ?? this.context.journal).close()
     }

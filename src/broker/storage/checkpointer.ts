@@ -141,13 +141,15 @@ export class Checkpointer {
     this.#isUnfinished = true
     storage.settlements.flush()
     const checkpoint = journal.beginCheckpoint()
-    const { pendingBytes } = journal
+    const before = journal.bytes + journal.pendingBytes
     this.#placedBytes = storage.placedBytes
     this.#options.writeRest()
+    // A batch of their own, where the journal is idle: damage to one takes not the other.
+    this.#context.journal.commit()
     const { filed, small, large } = this.#sort()
     for (const part of filed) this.#appendSegment(part)
     for (const part of small) this.#appendKept(part)
-    this.#repeatedBytes = journal.pendingBytes - pendingBytes
+    this.#repeatedBytes = journal.bytes + journal.pendingBytes - before
     await this.#write(this.#seal(large))
     storage.settlements.flush()
     await journal.endCheckpoint(checkpoint)
