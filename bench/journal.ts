@@ -2,7 +2,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type FileJournal, type JournalRecord, openFileJournal, openSegments, type SegmentRef } from '../src/store/index.ts'
+import {
+  type FileJournal,
+  type JournalRecord,
+  openFileJournal,
+  openSegments,
+  type SegmentRef,
+} from '../src/store/index.ts'
 
 const ROUND_MS = 1500
 const LONE_COMMITS_MAX = 10_000
