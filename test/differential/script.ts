@@ -109,6 +109,12 @@ export class Script {
     this.flush()
   }
 
+  /** Waits for the first answer, then as `quiet`: a socket that is still connecting is quiet, too. */
+  async answered(): Promise<void> {
+    await this.#nextEvent(this.timing.patienceMs)
+    await this.quiet()
+  }
+
   /** Waits for what is expected on each channel (or for its close), and notes everything that arrived. */
   async wait(...expectations: [channel: Channel, expected: Expected][]): Promise<void> {
     const met = () => expectations.every(([channel, expected]) => isMet(channel, expected))

@@ -285,7 +285,7 @@ export const connection = group('connection', (session) => {
       encodeQueueDeclare(1, { queue: s.q(), exclusive: true }),
     ]
     a.raw(Buffer.concat(opening), 'header, start-ok, tune-ok, open, channel.open and queue.declare at once')
-    await s.quiet()
+    await s.answered()
   })
 
   session('an opening byte by byte', async (s) => {
