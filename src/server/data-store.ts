@@ -20,6 +20,9 @@ export interface Machine {
   readonly files?: FileLayer
   readonly processes?: Processes
   readonly journalBytes?: number
+  /** As the journal's options of these names. */
+  readonly batchBytes?: number
+  readonly retryMs?: number
 }
 
 /** What happens to the store while the broker works. */

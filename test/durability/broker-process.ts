@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { appendFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Client } from './client.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../bin/leveret.js', import.meta.url))
-const READY_MS = 20_000
+// Other work on the machine may hold up its disk for longer than one would think.
+const READY_MS = 60_000
 const STOP_MS = 20_000
 
 /** A broker whose life a proof has in its hand. */
@@ -29,12 +31,15 @@ export class BrokerProcess implements BrokerHost {
   /** Of the last one, when it has ended; -1 after a signal. */
   exitCode: number | undefined
   readonly #options: readonly string[]
+  readonly #logFile: string | undefined
   #child: ChildProcess | undefined
   #ended: Promise<void> = Promise.resolve()
 
-  constructor(directory: string, options: readonly string[] = []) {
+  /** @param logFile where all that each of them says is added. */
+  constructor(directory: string, options: readonly string[] = [], logFile?: string) {
     this.directory = directory
     this.#options = options
+    this.#logFile = logFile
   }
 
   get pid(): number | undefined {
@@ -105,6 +110,7 @@ export class BrokerProcess implements BrokerHost {
     this.#ended = new Promise((resolve) => {
       child.on('close', (code) => {
         this.exitCode = code ?? -1
+        if (this.#logFile !== undefined) appendFileSync(this.#logFile, this.log)
         resolve()
       })
     })

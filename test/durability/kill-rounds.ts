@@ -26,9 +26,11 @@ const proof = new KillRounds({
   seed,
   rounds,
   bytesMax: Number(values['bytes-max']),
-  // Every other one keeps little in memory, so that messages come and go by segment files.
-  newBroker: (number) =>
-    new BrokerProcess(join(directory, String(number)), [...(number % 2 === 0 ? LITTLE : []), ...positionals]),
+  newBroker: (number) => {
+    const path = join(directory, String(number))
+    // Every other one keeps little in memory, so that messages come and go by segment files.
+    return new BrokerProcess(path, [...(number % 2 === 0 ? LITTLE : []), ...positionals], `${path}.log`)
+  },
   say: (line) => console.log(line),
 })
 const { failed, passed } = await proof.run()
