@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { PropertyFlag, type PropertyView, Table } from '../codec/index.ts'
-import type { Position } from '../store/index.ts'
 import { deadLetterMessage, isDeathCycle, routingKeysOf } from './dead-letter.ts'
 import type { ExchangeDeclaration, QueueDeclaration } from './declaration.ts'
 import { accessRefused, entity, notFound, preconditionFailed, resourceLocked } from './errors.ts'
@@ -14,27 +13,17 @@ import {
   findExchangeType,
   isBuiltIn,
 } from './exchange/index.ts'
-import { appendKeys, type FreshKey, freshKeyOfExchange, freshKeyOfQueue } from './fresh-key.ts'
+import { appendKeys, freshKeyOfExchange } from './fresh-key.ts'
 import type { BrokerContext, DeathReason, EntityHost } from './host.ts'
+import { Intake } from './intake.ts'
 import { type Letter, Letters } from './letters.ts'
 import { type Message, MessageMark } from './message.ts'
 import { PublishResult, type ResolvedPublish } from './publish-result.ts'
-import {
-  checkQueueEquivalence,
-  NO_PLACE,
-  PLACE_SPAN,
-  PublishOutcome,
-  Queue,
-  REFUSED,
-  validateQueueArguments,
-} from './queue/index.ts'
+import { checkQueueEquivalence, Queue, validateQueueArguments } from './queue/index.ts'
 import { ReplyConsumers } from './reply-to.ts'
 import { Route, RouteCache, readAddress } from './route.ts'
 import { RoutingTargets, senderSelection } from './routing.ts'
-import { type DefinitionLog, MessageRecord, RecordType } from './storage/index.ts'
-
-/** About what a message takes in a queue beside its body. */
-const HEAD_BYTES = 48
+import type { DefinitionLog } from './storage/index.ts'
 
 /** A name space of exchanges, queues and bindings, and the way of a message through it. */
 export class VirtualHost implements EntityHost {
@@ -52,11 +41,8 @@ export class VirtualHost implements EntityHost {
   readonly #targets = new RoutingTargets()
   readonly #view: PropertyView
   readonly #result = new PublishResult()
-  readonly #record = new MessageRecord()
   readonly #letters: Letters
-  /** Which of the queues have taken the message in hand; a count, because shortening an array is a call into the runtime. */
-  readonly #taken: boolean[] = []
-  #takenCount = 0
+  readonly #intake: Intake
   readonly #definitions: DefinitionLog
 
   constructor(name: string, context: BrokerContext, types: ReadonlyMap<string, ExchangeType>) {
@@ -66,6 +52,7 @@ export class VirtualHost implements EntityHost {
     this.#definitions = context.storage.definitions
     this.#types = types
     this.#letters = new Letters(context.storage, (letter) => this.#deliverLetter(letter))
+    this.#intake = new Intake(context, this.#letters)
     this.#addBuiltIn()
   }
 
@@ -262,7 +249,7 @@ export class VirtualHost implements EntityHost {
     if (!route.cacheable || (message.propertyFlags & PropertyFlag.HEADERS) !== 0) {
       this.#publishByContent(route, message, result)
     } else {
-      this.#enqueue(route.queues, route.durable, message, result)
+      this.#intake.enqueue(route.queues, route.durable, message, result)
     }
     return result
   }
@@ -295,7 +282,7 @@ export class VirtualHost implements EntityHost {
   publishResolved(resolved: ResolvedPublish): PublishResult {
     const result = this.#result.clear()
     const queues = resolved.route.queues.filter((queue) => !queue.deleted)
-    this.#enqueue(queues, resolved.route.durable, resolved.message, result)
+    this.#intake.enqueue(queues, resolved.route.durable, resolved.message, result)
     return result
   }
 
@@ -476,7 +463,7 @@ export class VirtualHost implements EntityHost {
     const selection = hasHeaders ? senderSelection(message, this.#view) : undefined
     result.stored = selection?.message
     if (selection === undefined && route.cacheable) {
-      this.#enqueue(route.queues, route.durable, message, result)
+      this.#intake.enqueue(route.queues, route.durable, message, result)
       return
     }
     const targets = this.#targets
@@ -494,7 +481,7 @@ export class VirtualHost implements EntityHost {
   #enqueueTargets(message: Message, result: PublishResult): void {
     const { held, position, keys } = this.#targets
     const queues = [...this.#targets.queues]
-    this.#enqueue(
+    this.#intake.enqueue(
       queues,
       queues.some((queue) => queue.durable),
       message,
@@ -503,88 +490,6 @@ export class VirtualHost implements EntityHost {
     )
     if (held) result.routed = true
     result.position = Math.max(result.position, position)
-  }
-
-  /** @param keys that exchanges on the way have come to know with the message. */
-  #enqueue(
-    queues: readonly Queue[],
-    durable: boolean,
-    message: Message,
-    result: PublishResult,
-    keys?: FreshKey[],
-  ): void {
-    if (queues.length === 0) return
-    result.routed = true
-    const persistent = durable && message.isPersistent(this.#view)
-    // Quorum queues keep every message, whatever its delivery-mode says.
-    if (persistent || (durable && queues.some(({ type }) => type === 'quorum'))) {
-      this.#enqueueJournalled(queues, persistent, message, result, keys)
-      return
-    }
-    for (let i = 0; i < queues.length; i++) {
-      if ((queues[i] as Queue).publish(message) === PublishOutcome.REJECTED) result.rejected = true
-    }
-  }
-
-  /**
-   * Every queue says where it has put the message, the journal has it once for all of them, and only then anybody acts
-   * on it: what the journal hears of a message later (acknowledged, dropped) must not come before the message.
-   */
-  #enqueueJournalled(
-    queues: readonly Queue[],
-    persistent: boolean,
-    message: Message,
-    result: PublishResult,
-    keys: FreshKey[] | undefined,
-  ): void {
-    // A queue that refuses the message may have a dead letter of it routed, by these same objects: that waits.
-    const outermost = this.#letters.hold()
-    const record = (outermost ? this.#record : new MessageRecord()).of(message)
-    const taken = this.#taken
-    const first = this.#takenCount
-    this.#takenCount = first + queues.length
-    try {
-      for (let i = 0; i < queues.length; i++) {
-        const queue = queues[i] as Queue
-        const place = queue.accept(message, persistent)
-        taken[first + i] = place >= 0
-        if (place === REFUSED) result.rejected = true
-        // A duplicate, perhaps: the first may not be safe yet.
-        if (place === NO_PLACE && queue.deduplicator !== undefined) result.position = this.context.journal.appended
-        if (place < 0) continue
-        if (!queue.acceptedJournalled) continue
-        const slabNumber = Math.floor(place / PLACE_SPAN)
-        record.add(queue.uid, slabNumber, place - slabNumber * PLACE_SPAN, queue.acceptedExpiry)
-        if (queue.deduplicator === undefined) continue
-        const key = freshKeyOfQueue(queue)
-        if (key !== undefined) keys = [...(keys ?? []), key]
-      }
-      if (record.count > 0) {
-        result.position = this.#append(record, keys)
-        this.context.storage.placedBytes += record.count * (HEAD_BYTES + message.bodyLength)
-      }
-      for (let i = 0; i < queues.length; i++) {
-        if (taken[first + i]) (queues[i] as Queue).arrived(message)
-      }
-    } finally {
-      this.#takenCount = first
-      if (outermost) this.#letters.release()
-    }
-  }
-
-  /**
-   * A key must not be known without its message, or the message would be lost when it is sent again; nor the message
-   * without its key, or it would be there twice.
-   */
-  #append(record: MessageRecord, keys: readonly FreshKey[] | undefined): Position {
-    const { journal, storage } = this.context
-    // Before the message, since its confirm tells that what was acknowledged before it is kept.
-    storage.settlements.flush()
-    if (keys === undefined || keys.length === 0) return journal.append(record, RecordType.MESSAGE)
-    return storage.group(() => {
-      journal.append(record, RecordType.MESSAGE)
-      return appendKeys(keys, journal)
-    })
   }
 
   #deliverLetter(letter: Letter): void {
