@@ -235,13 +235,6 @@ export class Line {
     slab.segmentSynced = synced
   }
 
-  /** The slab is in memory and has no file any more. */
-  forgetSegment(slab: Slab): void {
-    if (!slab.resident) throw new Error('the slab is nowhere but in its file')
-    slab.segment = undefined
-    slab.segmentSynced = false
-  }
-
   /** Moves what is alive in the slab together. */
   pack(slab: Slab): void {
     if (slab !== this.#tail && slab.resident && slab.live > 0) this.#slabs.pack(slab)

@@ -89,11 +89,6 @@ export class DefinitionReplay {
     return true
   }
 
-  /** Whether there is such a queue, as far as it was read. */
-  hasQueue(uid: number): boolean {
-    return this.#queues.has(uid)
-  }
-
   /**
    * Makes what there was at the end, once, with nothing there before; the journal is not told. Each queue has the uid
    * it had, and gets its messages from whoever knows them.
