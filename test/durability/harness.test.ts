@@ -76,7 +76,8 @@ test('a body that has changed is found out', async (t) => {
     message.body[message.body.length - 1] = (message.body.at(-1) as number) ^ 1
     await published(channel, 'plain.1', message.body)
   })
-  t.regex(faults, /plain\.1: the body of message \d+ is not as it was published/)
+  // Two kills in a row change it back, but not its properties.
+  t.regex(faults, /plain\.1: the body of message \d+ is not as it was published|has other properties/)
 })
 
 test('a queue in another order is found out', async (t) => {
