@@ -161,25 +161,40 @@ export class Line {
     else if (slab !== this.#tail && slab.readAt === slab.end) this.#slabs.noteSparse(slab)
   }
 
-  /** Drops all that is ready; what is taken stays. */
-  purge(): void {
-    for (const place of this.requeued.sorted()) {
-      const slab = this.#slabs.findLive(place)
-      if (slab !== undefined) this.settle(slab, place - slab.number * PLACE_SPAN)
-    }
+  /**
+   * Drops all that is ready; what is taken stays, and what would have to be looked at and cannot be read for now.
+   * @returns bytes of the bodies of what is still ready.
+   */
+  purge(): number {
+    this.ready = 0
+    let bytesLeft = 0
+    const places = this.requeued.sorted()
     this.requeued.clear()
+    for (const place of places) {
+      const slab = this.#slabs.findLive(place)
+      if (slab === undefined) continue
+      const offset = place - slab.number * PLACE_SPAN
+      if (slab.paged === undefined) {
+        this.settle(slab, offset)
+        continue
+      }
+      this.putBack(place)
+      bytesLeft += slab.bodyBytesOf(offset)
+    }
     const tail = this.#tail
     for (let slab: Slab | undefined = this.#reading; slab !== undefined; slab = slab.next) {
       if (slab.readAt === slab.end) continue
       if (slab === tail || slab.readAt > slab.startAt) {
         this.#purgeRecords(slab)
+        this.ready += slab.paged?.unread ?? 0
+        bytesLeft += slab.paged?.unreadBodyBytes ?? 0
         continue
       }
       // Nothing of it was handed out, so no record of it needs to be looked at.
       if (slab.journalled > 0) this.#slabs.settled.addSlab(slab.number, slab.journalled)
       this.drop(slab)
     }
-    this.ready = 0
+    return bytesLeft
   }
 
   /** Adds copies of the first ready messages, at most as many as the list may still take. */
@@ -187,11 +202,11 @@ export class Line {
     for (const place of this.requeued.sorted()) {
       if (into.length >= limit) return
       const slab = this.#slabs.findLive(place)
-      if (slab !== undefined) into.push(copyOf(slab, place - slab.number * PLACE_SPAN))
+      if (slab !== undefined && slab.paged === undefined) into.push(copyOf(slab, place - slab.number * PLACE_SPAN))
     }
     for (let slab: Slab | undefined = this.#reading; slab !== undefined; slab = slab.next) {
       if (into.length >= limit) return
-      if (slab.readAt < slab.end) this.#slabs.paging.loadNow(slab)
+      if (slab.readAt < slab.end && !this.#slabs.paging.loadNow(slab)) continue
       for (let offset = slab.readAt; offset < slab.end; offset = slab.following(offset)) {
         if (into.length >= limit) return
         into.push(copyOf(slab, offset))
@@ -342,8 +357,7 @@ export class Line {
   }
 
   #purgeRecords(slab: Slab): void {
-    this.#slabs.paging.loadNow(slab)
-    if (slab.readAt === slab.end) return
+    if (!this.#slabs.paging.loadNow(slab) || slab.readAt === slab.end) return
     slab.live++
     while (slab.readAt < slab.end) {
       const offset = slab.readAt

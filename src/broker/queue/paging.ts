@@ -51,6 +51,8 @@ export interface PagingQueue extends Drainable, Settler {
 export class Paging {
   readonly #queue: PagingQueue
   readonly #slabs: Slabs
+  /** Some file could not be opened, and that is tried again. */
+  #isRetrying = false
 
   constructor(queue: PagingQueue, slabs: Slabs) {
     this.#queue = queue
@@ -77,22 +79,26 @@ export class Paging {
 
   /**
    * Reads a slab back at once; damage may have left nothing of it, or other records than before.
-   * @throws what says nothing about the file: too many are open, say.
+   * @returns false when that says nothing about the file: too many are open, say. It is as it was then.
    */
-  loadNow(slab: Slab): void {
+  loadNow(slab: Slab): boolean {
     const { memory, storage } = this.#queue.host.context
     const { segment, paged } = slab
     const { segments } = storage
-    if (paged === undefined || segment === undefined || segments === undefined) return
+    if (paged === undefined || segment === undefined || segments === undefined) return true
     try {
       this.#install(
         slab,
         memory.traffic.readSync(segment, segments, (bytes) => this.#decode(bytes, paged)),
       )
     } catch (error) {
-      if (!isDamage(error)) throw error
+      if (!isDamage(error)) {
+        this.#retryLater(error as Error)
+        return false
+      }
       this.#install(slab, undefined, error.message)
     }
+    return true
   }
 
   async #load(slab: Slab): Promise<boolean> {
@@ -125,9 +131,11 @@ export class Paging {
 
   #retryLater(error: Error): void {
     const { clock, timers, turn, log } = this.#queue.host.context
-    if (isClosed(error)) return
+    if (isClosed(error) || this.#isRetrying) return
+    this.#isRetrying = true
     log.warn(`messages cannot be read from the disk, tried again in ${RETRY_MS / 1000} s: ${error.message}`)
     timers.schedule(clock.now + RETRY_MS, () => {
+      this.#isRetrying = false
       if (!this.#queue.deleted) turn.drain(this.#queue)
     })
   }

@@ -220,8 +220,7 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
   }
 
   /**
-   * Puts a message back where it was, flagged redelivered. That is done without its bytes: a consumer that leaves with a
-   * whole backlog of them would have all files read at once.
+   * Puts a message back where it was, flagged redelivered; without reading it: a whole backlog may come back at once.
    * @param counts whether a quorum queue counts this against the delivery limit.
    */
   requeue(place: number, counts = true): void {
@@ -257,13 +256,16 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
 
   /** Drops what is ready, without dead letters. @returns how many. */
   purge(): number {
-    const count = this.#ready
-    if (count === 0) return 0
-    for (const line of this.#levels.descending()) line.purge()
+    const before = this.#ready
+    if (before === 0) return 0
     this.#ready = 0
     this.#readyBytes = 0
-    this.stats.purged += count
-    return count
+    for (const line of this.#levels.descending()) {
+      this.#readyBytes += line.purge()
+      this.#ready += line.ready
+    }
+    this.stats.purged += before - this.#ready
+    return before - this.#ready
   }
 
   /** The end, called once by the vhost: consumers are told, memory is given back, nothing is dead-lettered. */
@@ -376,24 +378,22 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
       const line = this.#levels.head()
       line.seek()
       if (line.slab.paged === undefined) return line
-      this.#slabs.paging.loadNow(line.slab)
+      if (!this.#slabs.paging.loadNow(line.slab)) break
     }
     return undefined
   }
 
-  /** The slab, in memory, of a message that somebody settles; undefined when damage has taken it. */
+  /**
+   * The slab, in memory, of a message that somebody settles; undefined when damage has taken it, or it cannot be read for
+   * now: then the message is back in its line, since nobody else would settle it any more.
+   */
   #slabOf(place: number): Slab | undefined {
     if (this.#losses.settle(place)) return undefined
     const slab = this.#slabs.find(place)
     if (slab.paged === undefined) return slab
-    try {
-      this.#slabs.paging.loadNow(slab)
-    } catch (error) {
-      // Whoever had it does not count it any more.
-      this.requeue(place, false)
-      throw error
-    }
-    return this.#losses.settle(place) ? undefined : slab
+    if (this.#slabs.paging.loadNow(slab)) return this.#losses.settle(place) ? undefined : slab
+    this.requeue(place, false)
+    return undefined
   }
 
   /** The end of a message that somebody has, and that goes to the dead-letter exchange if there is one. */

@@ -155,11 +155,13 @@ export class Slabs {
     return slab
   }
 
-  /** The slab with this place, in memory; undefined when the file that had the message was damaged. */
+  /**
+   * The slab with this place; undefined when the file that had the message was damaged. It is in memory, unless it cannot
+   * be read for now.
+   */
   findLive(place: number): Slab | undefined {
     const slab = this.#byNumber.get(Math.floor(place / PLACE_SPAN))
-    if (slab === undefined) return undefined
-    this.paging.loadNow(slab)
+    if (slab === undefined || !this.paging.loadNow(slab)) return slab
     return slab.live > 0 && slab.isLive(place - slab.number * PLACE_SPAN) ? slab : undefined
   }
 

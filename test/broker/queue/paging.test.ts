@@ -471,7 +471,7 @@ test('a file that cannot be opened for now is tried again later', async (t) => {
   t.like(host.log.lines, { length: 1, 0: { level: 'warn' } })
   t.regex(host.log.lines[0]?.message as string, /too many open files/)
   t.false(await slab.line.load(slab))
-  t.throws(() => bodies(queue), { message: 'too many open files' })
+  t.deepEqual(bodies(queue), [])
   t.like(queue, { messageCount: 3, unackedCount: 0 })
   segments.failure = undefined
   host.advance(1000)
