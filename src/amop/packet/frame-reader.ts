@@ -49,7 +49,7 @@ export class FrameReader {
       const length = this.#checked(chunk, at)
       if (chunk.length - at < length) break
       // allocUnsafe takes small frames from a shared pool, and large ones where they come to rest.
-      const frame = Buffer.allocUnsafe(length)
+      const frame = Buffer.allocUnsafeSlow(length)
       chunk.copy(frame, 0, at, at + length)
       at += length
       this.#take(frame)
@@ -92,7 +92,7 @@ export class FrameReader {
     const tail = this.#tail
     if (tail === undefined || length > tail.length) {
       // Grown by what has really come; the last growth makes it exactly as long as the frame.
-      const grown = Buffer.allocUnsafe(Math.min(Math.max(ROOM_BYTES_MIN, 2 * length), Math.max(wanted, HEADER_BYTES)))
+      const grown = Buffer.allocUnsafeSlow(Math.min(Math.max(ROOM_BYTES_MIN, 2 * length), Math.max(wanted, HEADER_BYTES)))
       tail?.copy(grown, 0, 0, this.#tailLength)
       this.#tail = grown
     }

@@ -94,7 +94,7 @@ export class Packet {
     const length = HEADER_BYTES + body.length
     if (seq.length !== SEQ_BYTES) throw new RangeError(`a seq has ${SEQ_BYTES} characters, not ${seq.length}`)
     if (length > FRAME_BYTES_MAX) throw new RangeError(`a frame of ${length} bytes is over ${FRAME_BYTES_MAX}`)
-    const frame = Buffer.allocUnsafe(length)
+    const frame = Buffer.allocUnsafeSlow(length)
     HEADER.encode({ length, type, seq, result }, frame, 0)
     frame.set(body, HEADER_BYTES)
     return new Packet(type, seq, result, frame)
@@ -107,7 +107,7 @@ export class Packet {
   /** The same body under another type, seq and result; itself when nothing changes. */
   as(type: number, seq: string, result = this.result): Packet {
     if (type === this.type && seq === this.seq && result === this.result) return this
-    const frame = Buffer.allocUnsafe(this.frame.length)
+    const frame = Buffer.allocUnsafeSlow(this.frame.length)
     frame.set(this.frame)
     HEADER.encode({ length: frame.length, type, seq, result }, frame, 0)
     return new Packet(type, seq, result, frame)
