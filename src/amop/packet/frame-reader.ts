@@ -92,7 +92,9 @@ export class FrameReader {
     const tail = this.#tail
     if (tail === undefined || length > tail.length) {
       // Grown by what has really come; the last growth makes it exactly as long as the frame.
-      const grown = Buffer.allocUnsafeSlow(Math.min(Math.max(ROOM_BYTES_MIN, 2 * length), Math.max(wanted, HEADER_BYTES)))
+      const grown = Buffer.allocUnsafeSlow(
+        Math.min(Math.max(ROOM_BYTES_MIN, 2 * length), Math.max(wanted, HEADER_BYTES)),
+      )
       tail?.copy(grown, 0, 0, this.#tailLength)
       this.#tail = grown
     }
