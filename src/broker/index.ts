@@ -23,6 +23,7 @@ export {
 export { loadInspection } from './inspection/load.ts'
 export type { StoredMessage, UnreadableFile } from './inspection/stored-messages.ts'
 export { Message } from './message.ts'
+export { type OutcomeWaiter, PendingOutcome } from './pending-outcome.ts'
 export type { PublishResult, ResolvedPublish } from './publish-result.ts'
 export { Queue, readExpiration } from './queue/index.ts'
 export { REPLY_TO, type ReplyConsumer, ReplyConsumers } from './reply-to.ts'

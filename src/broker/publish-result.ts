@@ -1,5 +1,6 @@
 import type { Position } from '../store/index.ts'
 import type { Message } from './message.ts'
+import type { PendingOutcome } from './pending-outcome.ts'
 import type { Route } from './route.ts'
 
 /** What became of one publish. Reused by the vhost: read it before the next publish. */
@@ -12,12 +13,15 @@ export class PublishResult {
   stored: Message | undefined = undefined
   /** What a confirm waits for; 0 when nothing was journalled. */
   position: Position = 0
+  /** What a confirm waits for beside `position`, and what decides about it; undefined for nearly every publish. */
+  pending: PendingOutcome | undefined = undefined
 
   clear(): this {
     this.routed = false
     this.rejected = false
     this.stored = undefined
     this.position = 0
+    this.pending = undefined
     return this
   }
 }
