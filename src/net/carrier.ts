@@ -42,16 +42,18 @@ export class Carrier implements Transport, Held {
   #linger: Timer | undefined
   readonly #taken = (): void => this.#afterWrite()
 
-  constructor(context: CarrierContext, socket: Socket, peer: Peer, create: MachineFactory) {
+  /** @param shared the socket was made by a {@link SharedRead} with `onRead`. */
+  constructor(context: CarrierContext, socket: Socket, peer: Peer, create: MachineFactory, shared: boolean) {
     this.#context = context
     this.#socket = socket
     // Functions shared by all sockets, told apart by `this`: four closures a connection would cost half a kilobyte.
     ;(socket as CarriedSocket)[CARRIER] = this
-    socket.on('data', onData)
+    if (!shared) socket.on('data', onRead)
     socket.on('end', onEnd)
     socket.on('error', onError)
     socket.on('close', onClose)
     this.#machine = create(peer, this)
+    if (!this.#pausedByMachine) socket.resume()
   }
 
   get backlog(): number {
@@ -159,8 +161,9 @@ export class Carrier implements Transport, Held {
   }
 }
 
-function onData(this: unknown, chunk: Buffer): void {
-  ;(this as CarriedSocket)[CARRIER].received(chunk)
+/** A socket with a carrier has read; the bytes are only good during the call. */
+export function onRead(this: unknown, bytes: Buffer): void {
+  ;(this as CarriedSocket)[CARRIER].received(bytes)
 }
 
 function onEnd(this: unknown): void {

@@ -1,11 +1,12 @@
 import { type AddressInfo, createServer, type Server, type ServerOpts, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import type { Clock, Logger, Timers } from '../base/index.ts'
-import { Carrier, type CarrierContext } from './carrier.ts'
+import { Carrier, type CarrierContext, onRead } from './carrier.ts'
 import { ListenError } from './listen-error.ts'
 import type { MachineFactory } from './machine.ts'
 import { peerOf, plainAddress } from './peer.ts'
 import { ReadBudget } from './read-budget.ts'
+import { SharedRead } from './shared-read.ts'
 import { checkTlsMaterial, type TlsOptions } from './tls-material.ts'
 
 export interface ListenerOptions {
@@ -50,7 +51,10 @@ export class Listener {
   static async open(options: ListenerOptions): Promise<Listener> {
     const { host, port, tls } = options
     const socketOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS }
-    const server = tls === undefined ? createServer(socketOptions) : createSecureServer(tls, socketOptions, options)
+    const server =
+      tls === undefined
+        ? createServer({ ...socketOptions, pauseOnConnect: true })
+        : createSecureServer(tls, socketOptions, options)
     const sockets = accept(server, options)
     await listen(server, host, port)
     return new Listener(server, sockets, host, tls !== undefined)
@@ -122,23 +126,31 @@ function accept(server: Server, options: ListenerOptions): ReadonlySet<Socket> {
     sockets.delete(this as Socket)
   }
 
-  function carry(socket: Socket): void {
+  function carry(socket: Socket, shared = false): void {
     const peer = peerOf(socket, tls)
     if (peer === undefined) {
       socket.destroy()
       return
     }
     clock.refresh()
-    new Carrier(context, socket, peer, create)
+    new Carrier(context, socket, peer, create, shared)
   }
 
-  server.on('connection', (socket) => {
+  function keep(socket: Socket): void {
     sockets.add(socket)
     socket.on('close', forget)
-    if (!tls) carry(socket)
-  })
-  if (tls) {
-    server.on('secureConnection', carry)
+  }
+
+  if (!tls) {
+    const reads = new SharedRead(onRead)
+    server.on('connection', (accepted) => {
+      const socket = reads.take(accepted)
+      keep(socket ?? accepted)
+      carry(socket ?? accepted, socket !== undefined)
+    })
+  } else {
+    server.on('connection', keep)
+    server.on('secureConnection', (socket) => carry(socket))
     server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
       logTlsFailure(log, error, socket)
       // On a timeout Node leaves it to us.
