@@ -1,7 +1,5 @@
 import type { Socket } from 'node:net'
-import type { Peer, Transport } from '../amqp/index.ts'
 import type { Clock, Logger, Timer, Timers } from '../base/index.ts'
-import type { Machine, MachineFactory } from './machine.ts'
 import type { Held, ReadBudget } from './read-budget.ts'
 
 /**
@@ -26,84 +24,78 @@ interface CarriedSocket extends Socket {
   [CARRIER]: Carrier
 }
 
-/** Carries one machine over one socket. */
-export class Carrier implements Transport, Held {
-  readonly #context: CarrierContext
-  readonly #socket: Socket
-  readonly #machine: Machine
+/** Carries one machine over one socket: reads, pauses and ends. What is written is the business of each protocol's own. */
+export abstract class Carrier implements Held {
+  protected readonly context: CarrierContext
+  protected readonly socket: Socket
+  /** We have closed our side, or the peer has gone: nothing is handed on any more. */
+  protected ended = false
+  /** The machine has been told that it is over. */
+  protected disconnected = false
   #turn = -1
   #turnBytes = 0
   /** Reading stopped: by the machine, or until the next turn. */
   #pausedByMachine = false
   #pausedByBudget = false
-  #waitingForDrain = false
-  #ended = false
-  #disconnected = false
   #linger: Timer | undefined
-  readonly #taken = (): void => this.#afterWrite()
 
   /** @param shared the socket was made by a {@link SharedRead} with `onRead`. */
-  constructor(context: CarrierContext, socket: Socket, peer: Peer, create: MachineFactory, shared: boolean) {
-    this.#context = context
-    this.#socket = socket
+  constructor(context: CarrierContext, socket: Socket, shared: boolean) {
+    this.context = context
+    this.socket = socket
     // Functions shared by all sockets, told apart by `this`: four closures a connection would cost half a kilobyte.
     ;(socket as CarriedSocket)[CARRIER] = this
     if (!shared) socket.on('data', onRead)
     socket.on('end', onEnd)
     socket.on('error', onError)
     socket.on('close', onClose)
-    this.#machine = create(peer, this)
-    if (!this.#pausedByMachine) socket.resume()
   }
 
-  get backlog(): number {
-    return this.#socket.writableLength
-  }
+  /** Hands a read to the machine, with the clock refreshed. */
+  protected abstract handOn(chunk: Buffer): void
+  /** Tells the machine, once, that nothing more comes. */
+  protected abstract handEnd(): void
 
-  write(bytes: Buffer): boolean {
-    const socket = this.#socket
-    if (this.#ended || socket.destroyed) return true
-    socket.write(bytes, this.#taken)
-    if (socket.writableLength === 0) return true
-    this.#waitingForDrain = true
-    return false
+  /** Begins to read, unless the machine has paused as soon as it was made. */
+  protected start(): void {
+    if (!this.#pausedByMachine) this.socket.resume()
   }
 
   pause(): void {
-    if (this.#pausedByMachine || this.#ended) return
+    if (this.#pausedByMachine || this.ended) return
     this.#pausedByMachine = true
-    this.#socket.pause()
+    this.socket.pause()
   }
 
   resume(): void {
     if (!this.#pausedByMachine) return
     this.#pausedByMachine = false
-    if (!this.#pausedByBudget) this.#socket.resume()
+    if (!this.#pausedByBudget) this.socket.resume()
   }
 
   end(): void {
-    if (this.#ended) return
-    this.#ended = true
-    this.#socket.end()
+    if (this.ended) return
+    this.ended = true
+    this.socket.end()
     // Goes on reading, into nothing: closing with unread bytes would make the system send a reset, and a reset
     // overtakes the close method that says why.
-    this.#socket.resume()
+    this.socket.resume()
     this.#startLinger()
   }
 
   destroy(): void {
-    this.#ended = true
-    this.#socket.destroy()
+    this.ended = true
+    this.socket.destroy()
   }
 
   nextTurn(): void {
     this.#pausedByBudget = false
-    if (!this.#pausedByMachine && !this.#socket.destroyed) this.#socket.resume()
+    if (!this.#pausedByMachine && !this.socket.destroyed) this.socket.resume()
   }
 
   received(chunk: Buffer): void {
-    if (this.#ended) return
-    const { budget, clock } = this.#context
+    if (this.ended) return
+    const { budget, clock } = this.context
     const turn = budget.enter()
     if (turn !== this.#turn) {
       this.#turn = turn
@@ -112,52 +104,44 @@ export class Carrier implements Transport, Held {
     this.#turnBytes += chunk.length
     if (this.#turnBytes >= READ_BYTES_MAX && !this.#pausedByBudget) {
       this.#pausedByBudget = true
-      this.#socket.pause()
+      this.socket.pause()
       budget.hold(this)
     }
     clock.refresh()
-    this.#machine.receive(chunk)
+    this.handOn(chunk)
   }
 
-  /** The peer will send no more. AMQP knows no half-open connection, so this is its end. */
+  /** The peer will send no more. Neither protocol knows half-open connections, so this is its end. */
   peerEnded(): void {
     this.#disconnect()
-    this.#ended = true
+    this.ended = true
     // What was written may still flow out, but not for ever: a peer that does not read would pin it.
     this.#startLinger()
   }
 
   failed(error: Error): void {
-    const { log } = this.#context
+    const { log } = this.context
     if (log.debugEnabled) log.debug('socket error', { error: error.message })
   }
 
   closed(): void {
-    this.#context.timers.cancel(this.#linger)
+    this.context.timers.cancel(this.#linger)
     this.#linger = undefined
     this.#disconnect()
-    this.#ended = true
-  }
-
-  #afterWrite(): void {
-    if (!this.#waitingForDrain || this.#socket.writableLength > 0) return
-    this.#waitingForDrain = false
-    if (this.#disconnected) return
-    this.#context.clock.refresh()
-    this.#machine.writable()
+    this.ended = true
   }
 
   #disconnect(): void {
-    if (this.#disconnected) return
-    this.#disconnected = true
-    this.#context.clock.refresh()
-    this.#machine.disconnected()
+    if (this.disconnected) return
+    this.disconnected = true
+    this.context.clock.refresh()
+    this.handEnd()
   }
 
   #startLinger(): void {
-    if (this.#linger !== undefined || this.#socket.destroyed) return
-    const { clock, timers, lingerMs } = this.#context
-    this.#linger = timers.schedule(clock.refresh() + lingerMs, () => this.#socket.destroy())
+    if (this.#linger !== undefined || this.socket.destroyed) return
+    const { clock, timers, lingerMs } = this.context
+    this.#linger = timers.schedule(clock.refresh() + lingerMs, () => this.socket.destroy())
   }
 }
 

@@ -1,4 +1,5 @@
+export { type AmqpListenerOptions, openAmqpListener } from './amqp-listener.ts'
 export { ListenError } from './listen-error.ts'
-export { Listener, type ListenerOptions } from './listener.ts'
+export type { Listener } from './listener.ts'
 export type { Machine, MachineFactory } from './machine.ts'
 export type { TlsOptions } from './tls-material.ts'

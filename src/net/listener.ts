@@ -1,36 +1,24 @@
-import { type AddressInfo, createServer, type Server, type ServerOpts, type Socket } from 'node:net'
-import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
-import type { Clock, Logger, Timers } from '../base/index.ts'
-import { Carrier, type CarrierContext, onRead } from './carrier.ts'
+import type { AddressInfo, Server, Socket } from 'node:net'
+import type { Logger } from '../base/index.ts'
 import { ListenError } from './listen-error.ts'
-import type { MachineFactory } from './machine.ts'
-import { peerOf, plainAddress } from './peer.ts'
-import { ReadBudget } from './read-budget.ts'
-import { SharedRead } from './shared-read.ts'
-import { checkTlsMaterial, type TlsOptions } from './tls-material.ts'
 
-export interface ListenerOptions {
-  readonly host: string
-  /** 0 takes a free one. */
-  readonly port: number
-  readonly tls?: TlsOptions
-  readonly clock: Clock
-  readonly timers: Timers
-  readonly log: Logger
-  readonly create: MachineFactory
-  /** How long a TLS handshake may take, in ms. */
-  readonly handshakeTimeoutMs: number
-  /** How long a closed connection waits for its peer to close too, in ms. Default 5000. */
-  readonly lingerMs?: number
-}
+/** What every server socket is made with: frames are small, and a peer that has vanished is noticed one day. */
+export const SOCKET_OPTIONS = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 } as const
 
 /** Connections that the kernel keeps until they are accepted; it lowers this to its own limit. */
 const ACCEPT_BACKLOG = 1024
-const KEEP_ALIVE_DELAY_MS = 60_000
 /** While something is short every attempt to connect fails: one line in that time is enough. */
 const ACCEPT_ERROR_LINE_MS = 10_000
 
-/** A port that accepts connections and carries a machine over each. */
+export interface ListeningOptions {
+  readonly host: string
+  /** 0 takes a free one. */
+  readonly port: number
+  readonly tls: boolean
+  readonly log: Logger
+}
+
+/** A port that accepts connections, and all that have come through it. */
 export class Listener {
   readonly host: string
   readonly port: number
@@ -47,17 +35,15 @@ export class Listener {
     this.tls = tls
   }
 
-  /** @throws ListenError when the port cannot be opened; Error when certificate or key are no good. */
-  static async open(options: ListenerOptions): Promise<Listener> {
-    const { host, port, tls } = options
-    const socketOptions = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_DELAY_MS }
-    const server =
-      tls === undefined
-        ? createServer({ ...socketOptions, pauseOnConnect: true })
-        : createSecureServer(tls, socketOptions, options)
-    const sockets = accept(server, options)
+  /**
+   * @param sockets those now open, also those whose TLS handshake is still under way; kept by whoever made the server.
+   * @throws ListenError when the port cannot be opened.
+   */
+  static async open(server: Server, sockets: ReadonlySet<Socket>, options: ListeningOptions): Promise<Listener> {
+    const { host, port, tls, log } = options
+    logAcceptErrors(server, log)
     await listen(server, host, port)
-    return new Listener(server, sockets, host, tls !== undefined)
+    return new Listener(server, sockets, host, tls)
   }
 
   get connectionCount(): number {
@@ -88,22 +74,6 @@ export class Listener {
   }
 }
 
-function createSecureServer(tls: TlsOptions, socketOptions: ServerOpts, options: ListenerOptions): Server {
-  checkTlsMaterial(tls)
-  try {
-    return createTlsServer({
-      ...socketOptions,
-      cert: tls.cert,
-      key: tls.key,
-      ...(tls.ca === undefined ? {} : { ca: tls.ca, requestCert: true, rejectUnauthorized: true }),
-      minVersion: 'TLSv1.2',
-      handshakeTimeout: options.handshakeTimeoutMs,
-    })
-  } catch (error) {
-    throw new Error(`the TLS certificate or key cannot be used: ${(error as Error).message}`, { cause: error })
-  }
-}
-
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const refused = (error: NodeJS.ErrnoException): void => reject(new ListenError(host, port, error))
@@ -113,60 +83,6 @@ function listen(server: Server, host: string, port: number): Promise<void> {
       resolve()
     })
   })
-}
-
-/** @returns the sockets now open, also those whose TLS handshake is still under way. */
-function accept(server: Server, options: ListenerOptions): ReadonlySet<Socket> {
-  const { clock, timers, log, create, lingerMs = 5000 } = options
-  const context: CarrierContext = { clock, timers, log, budget: new ReadBudget(), lingerMs }
-  const sockets = new Set<Socket>()
-  const tls = options.tls !== undefined
-
-  function forget(this: unknown): void {
-    sockets.delete(this as Socket)
-  }
-
-  function carry(socket: Socket, shared = false): void {
-    const peer = peerOf(socket, tls)
-    if (peer === undefined) {
-      socket.destroy()
-      return
-    }
-    clock.refresh()
-    new Carrier(context, socket, peer, create, shared)
-  }
-
-  function keep(socket: Socket): void {
-    sockets.add(socket)
-    socket.on('close', forget)
-  }
-
-  if (!tls) {
-    const reads = new SharedRead(onRead)
-    server.on('connection', (accepted) => {
-      const socket = reads.take(accepted)
-      keep(socket ?? accepted)
-      carry(socket ?? accepted, socket !== undefined)
-    })
-  } else {
-    server.on('connection', keep)
-    server.on('secureConnection', (socket) => carry(socket))
-    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
-      logTlsFailure(log, error, socket)
-      // On a timeout Node leaves it to us.
-      socket.destroy()
-    })
-  }
-  logAcceptErrors(server, log)
-  return sockets
-}
-
-function logTlsFailure(log: Logger, error: NodeJS.ErrnoException, socket: TLSSocket): void {
-  const peer = socket.remoteAddress === undefined ? undefined : plainAddress(socket.remoteAddress)
-  const fields = { peer, error: error.code ?? error.message }
-  // A health check that connects and goes away says nothing about anybody's certificates.
-  if (error.code === 'ECONNRESET') log.debug('connection closed during the TLS handshake', fields)
-  else log.warn('TLS handshake failed', fields)
 }
 
 /**

@@ -10,13 +10,18 @@ export interface TlsOptions {
 
 /**
  * Checks what a TLS server would take without a word, or refuse in OpenSSL's own.
+ * @param what whose they are, such as `TLS` in `the TLS key`.
+ * @returns the server's own certificate.
  * @throws Error with one line that an operator can act on.
  */
-export function checkTlsMaterial({ cert, key, ca }: TlsOptions): void {
-  const certificate = readCertificate(cert, 'the TLS certificate')
-  if (!certificate.checkPrivateKey(readKey(key))) throw new Error('the TLS key is not the key of the TLS certificate')
+export function checkTlsMaterial({ cert, key, ca }: TlsOptions, what: string): X509Certificate {
+  const certificate = readCertificate(cert, `the ${what} certificate`)
+  if (!certificate.checkPrivateKey(readKey(key, what))) {
+    throw new Error(`the ${what} key is not the key of the ${what} certificate`)
+  }
   // Node ignores an authority that it cannot read, and then no client's certificate is good.
-  if (ca !== undefined) readCertificate(ca, 'the TLS authority')
+  if (ca !== undefined) readCertificate(ca, `the ${what} authority`)
+  return certificate
 }
 
 function readCertificate(pem: string | Buffer, what: string): X509Certificate {
@@ -27,12 +32,12 @@ function readCertificate(pem: string | Buffer, what: string): X509Certificate {
   }
 }
 
-function readKey(pem: string | Buffer): KeyObject {
+function readKey(pem: string | Buffer, what: string): KeyObject {
   try {
     return createPrivateKey(pem)
   } catch (error) {
     const encrypted = pem.includes('ENCRYPTED')
     const reason = encrypted ? 'it is encrypted; give one without a passphrase' : 'it holds no private key in PEM form'
-    throw new Error(`the TLS key cannot be used: ${reason}`, { cause: error })
+    throw new Error(`the ${what} key cannot be used: ${reason}`, { cause: error })
   }
 }

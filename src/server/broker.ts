@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events'
 import { Connection, type ConnectionState } from '../amqp/index.ts'
 import { hostAndPort } from '../base/index.ts'
 import { notAllowed, type VirtualHost } from '../broker/index.ts'
-import { Listener } from '../net/index.ts'
+import { type AmqpListenerOptions, type Listener, openAmqpListener } from '../net/index.ts'
 import { explainStoreError, openDataDirectory } from './data-directory.ts'
 import type { Machine } from './data-store.ts'
 import {
@@ -299,7 +299,7 @@ async function openListeners(options: ResolvedOptions, node: BrokerNode, opened:
     log,
     handshakeTimeoutMs,
     create: (peer, transport) => new Connection(node.amqp, peer, transport),
-  } satisfies Partial<Parameters<typeof Listener.open>[0]>
-  opened.push(await Listener.open({ ...shared, port }))
-  if (tls !== undefined) opened.push(await Listener.open({ ...shared, port: tls.port, tls }))
+  } satisfies Partial<AmqpListenerOptions>
+  opened.push(await openAmqpListener({ ...shared, port }))
+  if (tls !== undefined) opened.push(await openAmqpListener({ ...shared, port: tls.port, tls }))
 }

@@ -1,5 +1,5 @@
 import { Connection } from '../../src/amqp/index.ts'
-import { Listener } from '../../src/net/index.ts'
+import { openAmqpListener } from '../../src/net/index.ts'
 import { BrokerNode } from '../../src/server/node.ts'
 import { resolveOptions } from '../../src/server/options.ts'
 import { PERMISSIONS, TAGS, TOPIC_PERMISSION, VHOSTS } from './users.ts'
@@ -22,7 +22,7 @@ export async function startLeveret(): Promise<Leveret> {
   node.users.setTopicPermissions(TOPIC_PERMISSION.user, '/', TOPIC_PERMISSION.exchange, TOPIC_PERMISSION)
   const { host, handshakeTimeoutMs, log } = options
   const { clock, timers } = node.context
-  const listener = await Listener.open({
+  const listener = await openAmqpListener({
     host,
     port: 0,
     clock,

@@ -2,7 +2,7 @@ import type { ExecutionContext } from 'ava'
 import type { Peer, Transport } from '../../src/amqp/index.ts'
 import type { Clock, Logger } from '../../src/base/index.ts'
 import { Clock as SystemClock, silentLogger, Timers } from '../../src/base/index.ts'
-import { Listener, type ListenerOptions, type Machine } from '../../src/net/index.ts'
+import { type AmqpListenerOptions, type Listener, type Machine, openAmqpListener } from '../../src/net/index.ts'
 
 /** A machine that notes what happens to it; what it does with a chunk is up to the test. */
 export class FakeMachine implements Machine {
@@ -42,13 +42,13 @@ export interface FakeNode {
 export async function listen(
   t: ExecutionContext,
   prepare: (machine: FakeMachine) => void = () => {},
-  options: Partial<ListenerOptions> = {},
+  options: Partial<AmqpListenerOptions> = {},
   log: Logger = silentLogger,
 ): Promise<FakeNode> {
   const clock = new SystemClock()
   const timers = new Timers(clock)
   const machines: FakeMachine[] = []
-  const listener = await Listener.open({
+  const listener = await openAmqpListener({
     host: '127.0.0.1',
     port: 0,
     clock,
