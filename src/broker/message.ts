@@ -19,9 +19,14 @@ export const MessageMark = {
   DEAD_LETTER: 0x10,
   /** A dead letter whose routing key was replaced: the keys of a CC header are no longer its own. */
   REKEYED: 0x20,
+  /**
+   * It may have been delivered before a crash that took what the journal was to know of it. Where it comes to rest it is
+   * flagged redelivered, so no longer marked.
+   */
+  REDELIVERED: 0x01,
 } as const
 
-/** All of `MessageMark` together. */
+/** The marks that a message at rest keeps. */
 export const MESSAGE_MARKS = 0x30
 
 /**

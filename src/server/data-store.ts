@@ -139,7 +139,7 @@ export class DataStore {
       queue.restore(restored)
     }
     for (const queue of storedQueues(virtualHosts)) queue.enforceLimits()
-    definitions.applyDelayed(virtualHosts)
+    definitions.applyDelayed(virtualHosts, !messages.clean)
     this.isDamaged = report.damage.length > 0 || report.missing.length > 0
     // A journal without a single record beside files of messages is not one that never had any.
     const isLost = report.records === 0 && segments.ids.length > 0

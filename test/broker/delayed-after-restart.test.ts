@@ -1,9 +1,11 @@
 import test from 'ava'
+import { Message } from '../../src/broker/index.ts'
 import { fromObject } from '../../src/codec/index.ts'
 import { seeds } from '../amqp/seeds.ts'
 import { same } from '../codec/same.ts'
 import { bodies } from '../helpers/restart.ts'
 import { CrashBench } from './crash-bench.ts'
+import { FakeConsumer } from './queue/fakes.ts'
 
 const DELAYING = { 'x-delayed-type': 'fanout' }
 
@@ -82,6 +84,46 @@ test('what was let go is not let go again, wherever a crash cuts', (t) => {
     after.node.advance(1000)
     const expected = published.filter(([count]) => count <= cut).map(([, body]) => body)
     t.deepEqual(inQueue(after).sort(), expected, `cut after ${cut}`)
+  }
+})
+
+/** What waits in a queue, and whether it comes flagged. */
+function taken(bench: CrashBench, name = 'q'): string[] {
+  const queue = bench.node.vhost.queue(name, undefined)
+  const view = new Message()
+  const found: string[] = []
+  while (queue.get(view, true) >= 0) found.push(`${view.body}${queue.lastRedelivered ? ' again' : ''}`)
+  return found
+}
+
+test('what may have left before a crash that took its leave is flagged redelivered, and nothing else', (t) => {
+  const bench = delaying()
+  bench.publish('x', '', 'left', delay(100))
+  bench.publish('x', '', 'waits', delay(500))
+  const held = bench.journal.records.length
+  bench.node.advance(200)
+  t.deepEqual(taken(bench), ['left'])
+  const after = bench.crash(held)
+  after.node.advance(1)
+  t.deepEqual(taken(after), ['left again'])
+  after.node.advance(400)
+  t.deepEqual(taken(after), ['waits'])
+})
+
+test('a consumer that waits has the flag, too', (t) => {
+  for (const noAck of [true, false]) {
+    const bench = delaying()
+    bench.publish('x', '', 'left', delay(100))
+    bench.node.virtualHosts.context.timers.clear()
+    bench.node.advance(200)
+    const after = bench.crash()
+    const consumer = new FakeConsumer({ noAck })
+    after.node.vhost.queue('q', undefined).addConsumer(consumer)
+    after.node.advance(1)
+    t.deepEqual(
+      consumer.deliveries.map(({ body, redelivered }) => [body, redelivered]),
+      [['left', true]],
+    )
   }
 })
 

@@ -1,6 +1,7 @@
 import test from 'ava'
 import { Message } from '../../src/broker/index.ts'
 import { RecordType } from '../../src/broker/storage/index.ts'
+import { MarkRecord } from '../../src/broker/storage/mark-record.ts'
 import { seeds } from '../amqp/seeds.ts'
 import { bodies } from '../helpers/restart.ts'
 import { CrashBench } from './crash-bench.ts'
@@ -54,6 +55,66 @@ test('a letter and the end of the message it was are one piece when the letter h
   const groups = new Set(written.slice(1).map(({ group }) => group))
   t.is(groups.size, 1)
   t.false(groups.has(0))
+})
+
+/** Whether the first letter in `end` comes flagged; it is done with then. */
+function isLetterFlagged({ node }: CrashBench): boolean | undefined {
+  const queue = node.vhost.queue('end', undefined)
+  return queue.get(new Message(), true) < 0 ? undefined : queue.lastRedelivered
+}
+
+test('a letter that a crash took comes again flagged, however its message died', (t) => {
+  const bench = new CrashBench()
+  bench.queue('end')
+  const dead = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'end' }
+  bench.queue('rejected', dead)
+  bench.queue('expired', { ...dead, 'x-message-ttl': 100 })
+  for (const name of ['rejected', 'expired']) bench.publish('', name, name)
+  const published = bench.journal.records.length
+  const { node } = bench
+  const reject = (from: CrashBench): void => {
+    const queue = from.node.vhost.queue('rejected', undefined)
+    queue.reject(queue.get(new Message(), false))
+  }
+  reject(bench)
+  t.is(isLetterFlagged(bench), false)
+  node.advance(200)
+  t.is(isLetterFlagged(bench), false)
+
+  const after = bench.crash(published)
+  after.node.settle()
+  t.is(isLetterFlagged(after), true, 'it had expired when the broker came back')
+  after.publish('', 'rejected', 'published after the crash')
+  reject(after)
+  t.is(isLetterFlagged(after), true)
+  reject(after)
+  t.is(isLetterFlagged(after), false)
+})
+
+test('a message that expires after a crash has never expired before', (t) => {
+  const bench = new CrashBench()
+  bench.queue('end')
+  const dead = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'end' }
+  bench.queue('expiring', { ...dead, 'x-message-ttl': 100 })
+  bench.publish('', 'expiring', 'body')
+  const after = bench.crash()
+  after.node.settle()
+  after.node.advance(101)
+  t.is(isLetterFlagged(after), false)
+})
+
+test('an orderly stop forgets nothing of what a crash has left open', (t) => {
+  const bench = new CrashBench()
+  bench.queue('end')
+  bench.queue('q', { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'end' })
+  for (const body of 'abc') bench.publish('', 'q', body)
+  const after = bench.crash()
+  after.checkpoint(false)
+  after.journal.append(new MarkRecord(), RecordType.CLEAN)
+  const later = after.crash()
+  const queue = later.node.vhost.queue('q', undefined)
+  queue.reject(queue.get(new Message(), false))
+  t.is(isLetterFlagged(later), true)
 })
 
 test('messages that just come and go need no groups', (t) => {

@@ -61,11 +61,6 @@ export interface LineOptions {
   readonly priorityMax?: number
   /** A message may come again: what is dead-lettered is so at least once. */
   readonly repeats?: boolean
-  /**
-   * What was delivered may come again without saying so: the message was delivered before the journal knew that its delay
-   * was over, so that this happens once more.
-   */
-  readonly mayComeUnflagged?: boolean
   /** No order to be kept: of delayed and dead-lettered messages. */
   readonly isUnordered?: boolean
 }
@@ -174,7 +169,7 @@ export class Ledger {
       this.faults.push(`${line.name}: message ${uid} was never published to it`)
       return undefined
     }
-    if (line.options.repeats) this.#revive(copy)
+    if (line.options.repeats) this.#revive(copy, message)
     else this.#checkFlags(copy, message)
     if (Date.now() < copy.dueAt - 5) this.faults.push(`comes ${copy.dueAt - Date.now()} ms too early: ${copy}`)
     const { priority, headers, messageId } = copy.sent.properties
@@ -190,13 +185,13 @@ export class Ledger {
   #checkFlags(copy: Copy, { redelivered }: Received): void {
     if (copy.settled === 'proven') this.faults.push(`comes back after its ack: ${copy}`)
     else if (copy.refused) this.faults.push(`should not be there: ${copy}`)
-    const isFlagged = redelivered || copy.line.options.mayComeUnflagged === true
-    if (copy.delivered && !isFlagged) this.faults.push(`not flagged redelivered: ${copy}`)
+    if (copy.delivered && !redelivered) this.faults.push(`not flagged redelivered: ${copy}`)
     if (!copy.delivered && redelivered && this.flagsAreExact) this.faults.push(`flagged redelivered: ${copy}`)
   }
 
   /** A letter that was settled comes once more, because its rejection was forgotten and repeated. */
-  #revive(copy: Copy): void {
+  #revive(copy: Copy, { redelivered }: Received): void {
+    if (copy.delivered && !redelivered) this.faults.push(`a letter not flagged redelivered: ${copy}`)
     copy.settled = 'no'
     copy.refused = false
     copy.line.live.add(copy)

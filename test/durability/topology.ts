@@ -72,7 +72,7 @@ export class Topology {
     const fan = Array.from({ length: fanQueues }, (_, at) =>
       at % 5 === 0 ? this.#quorum(`fan.${at}`) : this.#queue(`fan.${at}`),
     )
-    const later = this.#queue('later', {}, { isUnordered: true, mayComeUnflagged: true })
+    const later = this.#queue('later', {}, { isUnordered: true })
     const once = this.#queue('once')
     const heads = [this.#queue('heads.0'), this.#queue('heads.1')] as const
     const transaction = [this.#queue('tx.0'), this.#queue('tx.1'), this.#quorum('tx.2')] as const

@@ -40,7 +40,7 @@ export function restart(records: readonly Recorded[], now?: number): RestartedNo
       if (restored !== undefined) queue.restore(restored)
     }
   }
-  definitions.applyDelayed(node.virtualHosts)
+  definitions.applyDelayed(node.virtualHosts, !messages.clean)
   return { node, journal, gone }
 }
 

@@ -9,7 +9,7 @@ import {
   textOf,
 } from '../../codec/index.ts'
 import type { Position } from '../../store/index.ts'
-import { Message } from '../message.ts'
+import { Message, MessageMark } from '../message.ts'
 import { type DelayedEntry, DelayedRecord, RecordType, releasedRecord } from '../storage/index.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -93,9 +93,16 @@ export class DelayedMessages {
     return this.#heap.filter(({ stored }) => stored).sort((a, b) => a.id - b.id)
   }
 
-  /** Takes back what was held before a restart; what is due by now leaves as soon as timers run. */
-  restore(entries: Iterable<DelayedEntry>): void {
-    for (const { id, at, message } of entries) this.#push({ id, at, message, stored: true })
+  /**
+   * Takes back what was held before a restart; what is due by now leaves as soon as timers run.
+   * @param crashed what is due may have been delivered before, and the crash has taken that it was let go.
+   */
+  restore(entries: Iterable<DelayedEntry>, crashed: boolean): void {
+    const { now } = this.#exchange.host.context.clock
+    for (const { id, at, message } of entries) {
+      if (crashed && at <= now) message.marks |= MessageMark.REDELIVERED
+      this.#push({ id, at, message, stored: true })
+    }
     this.#arm()
   }
 

@@ -6,10 +6,11 @@ import { Message } from '../message.ts'
 const HEADER = 'x-delivery-count'
 
 /**
- * The message as a quorum queue delivers it again: with the header `x-delivery-count`; as it came when its headers are
- * bytes that no table can be read from.
+ * The message as a quorum queue delivers it again: with the header `x-delivery-count`; as it came when it never came
+ * back, or its headers are bytes that no table can be read from.
  */
 export function withDeliveryCount(message: Message, view: PropertyView, count: number): Message {
+  if (count === 0) return message
   const { buffer, propertiesAt, propertiesLength, bodyAt, bodyLength } = message
   const hasHeaders = (message.propertyFlags & PropertyFlag.HEADERS) !== 0
   const headers = hasHeaders ? readHeaders(message, view) : new Table()

@@ -1,3 +1,4 @@
+import type { Logger } from '../../base/index.ts'
 import type { Loss } from './paging.ts'
 import { PLACE_SPAN } from './slabs.ts'
 
@@ -40,4 +41,11 @@ export class Losses {
   clear(): void {
     this.#places = undefined
   }
+}
+
+/** @param whose the queue or exchange, as errors name it */
+export function reportLoss(log: Logger, whose: string, messages: number, { file, reason }: Loss): void {
+  const cause = `segment ${file.id} cannot be read: ${reason}`
+  if (messages === 0) log.warn(`no message of ${whose} is lost, but ${cause}`)
+  else log.error(`${messages} messages of ${whose} are lost: ${cause}`)
 }

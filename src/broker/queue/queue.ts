@@ -2,15 +2,16 @@ import type { PropertyView } from '../../codec/index.ts'
 import type { Consumer } from '../consumer.ts'
 import { entity, noGetOnSingleActive } from '../errors.ts'
 import type { DeathReason, EntityHost } from '../host.ts'
-import { Message } from '../message.ts'
+import { Message, MessageMark } from '../message.ts'
 import { maxPriorityOf } from './arguments.ts'
+import { CrashTail } from './crash-tail.ts'
 import { DeclaredQueue, type QueueOptions } from './declared-queue.ts'
 import { withDeliveryCount } from './delivery-count.ts'
 import { expiryOf } from './expiry.ts'
 import { HeadExpiry } from './head-expiry.ts'
 import { Levels } from './levels.ts'
 import type { Line } from './line.ts'
-import { Losses } from './losses.ts'
+import { Losses, reportLoss } from './losses.ts'
 import type { Loss } from './paging.ts'
 import { NO_PLACE, PublishOutcome, REFUSED } from './publish-outcome.ts'
 import { countDelivery, deliveryCount, JOURNALLED, REDELIVERED, recordBodyBytes, recordState } from './record.ts'
@@ -41,6 +42,8 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
   acceptedExpiry = 0
   /** The journal has to hear of the message that `accept` took last. */
   acceptedJournalled = false
+  /** What the last crash has left open. */
+  crashTail: CrashTail | undefined
   /** Whether the message that `get` gave last had been handed out before. */
   lastRedelivered = false
 
@@ -188,9 +191,7 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
     const state = this.#take(line, view)
     this.lastRedelivered = (state & REDELIVERED) !== 0
     if (this.lastRedelivered) this.stats.redelivered++
-    if (this.#quorum && deliveryCount(state) > 0) {
-      view.assign(withDeliveryCount(view, this.#properties, deliveryCount(state)))
-    }
+    if (this.#quorum) view.assign(withDeliveryCount(view, this.#properties, deliveryCount(state)))
     if (noAck) {
       this.stats.gotNoAck++
       if (!view.owned) view.assign(view.copy())
@@ -331,6 +332,7 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
     const { messages, bodyBytes, expires } = restoreSlabs(this.#slabs, this.#levels, this.#properties, restored)
     this.#ready = messages
     this.#readyBytes = bodyBytes
+    this.crashTail = CrashTail.of(restored, this.host.context.clock.now)
     if (!expires) return
     this.#expiry.possible = true
     this.host.context.turn.drain(this)
@@ -355,16 +357,12 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
 
   /** A file is damaged: these messages are not there any more. */
   slabLost(loss: Loss): void {
-    const { ready, readyBytes, unacked, unackedBytes } = this.#losses.take(loss)
-    this.#ready -= ready
-    this.#readyBytes -= readyBytes
-    this.#unacked -= unacked
-    this.#unackedBytes -= unackedBytes
-    const { log } = this.host.context
-    const cause = `segment ${loss.file.id} cannot be read: ${loss.reason}`
-    const where = entity('queue', this.name, this.host.name)
-    if (ready + unacked === 0) log.warn(`no message of ${where} is lost, but ${cause}`)
-    else log.error(`${ready + unacked} messages of ${where} are lost: ${cause}`)
+    const lost = this.#losses.take(loss)
+    this.#ready -= lost.ready
+    this.#readyBytes -= lost.readyBytes
+    this.#unacked -= lost.unacked
+    this.#unackedBytes -= lost.unackedBytes
+    reportLoss(this.host.context.log, entity('queue', this.name, this.host.name), lost.ready + lost.unacked, loss)
   }
 
   /** It is in use: starts x-expires anew. */
@@ -460,7 +458,7 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
     this.#busy = true
     try {
       this.stats.deliveredNoAck++
-      consumer.deliver(this, message, NO_PLACE, false)
+      consumer.deliver(this, message, NO_PLACE, (message.marks & MessageMark.REDELIVERED) !== 0)
     } finally {
       this.#busy = false
     }
@@ -481,7 +479,8 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
     this.stats.delivered++
     this.#busy = true
     try {
-      consumer.deliver(this, message, slab.number * PLACE_SPAN + offset, false)
+      const redelivered = (message.marks & MessageMark.REDELIVERED) !== 0
+      consumer.deliver(this, message, slab.number * PLACE_SPAN + offset, redelivered)
     } finally {
       this.#busy = false
     }
@@ -494,9 +493,7 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
     let message = this.#view
     if (redelivered) {
       this.stats.redelivered++
-      if (this.#quorum && deliveryCount(state) > 0) {
-        message = withDeliveryCount(message, this.#properties, deliveryCount(state))
-      }
+      if (this.#quorum) message = withDeliveryCount(message, this.#properties, deliveryCount(state))
     }
     if (consumer.noAck) {
       this.stats.deliveredNoAck++
@@ -538,6 +535,7 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
     if (this.limits.deadLetterExchange !== undefined) {
       const view = new Message()
       slab.line.show(slab, offset, view)
+      if (this.crashTail?.mayHaveBuried(slab, offset, reason)) view.marks |= MessageMark.REDELIVERED
       this.#deadLetter(view, reason)
       if (this.deleted) return
     }

@@ -1,4 +1,5 @@
 import type { StoredSlab } from '../storage/index.ts'
+import type { CrashTail } from './crash-tail.ts'
 import type { SlabMemory } from './slab-pool.ts'
 
 /** Messages of one slab as the journal has them, without a file: records in the slab's format, few bytes between them. */
@@ -23,6 +24,10 @@ export interface RestoredQueue {
   readonly segments: readonly StoredSlab[]
   /** By number; none of these is among the segments. */
   readonly slabs: readonly RestoredSlab[]
+  /** Every message may have been delivered before, and its dead letter too. */
+  readonly crashed: boolean
+  /** What an earlier crash has left open, if this was none. */
+  readonly crashTail: CrashTail | undefined
   /** The highest number that a slab has had, -1 for none. */
   readonly lastSlabNumber: number
 }

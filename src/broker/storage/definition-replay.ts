@@ -103,8 +103,8 @@ export class DefinitionReplay {
   }
 
   /** Comes after `apply`, when the queues have their messages: due messages follow them in the turns to come. */
-  applyDelayed(virtualHosts: VirtualHosts): void {
-    restoreDelayed(this.#vhosts, virtualHosts)
+  applyDelayed(virtualHosts: VirtualHosts, crashed: boolean): void {
+    restoreDelayed(this.#vhosts, virtualHosts, crashed)
   }
 
   #definition(type: number, values: ValueReader): boolean {

@@ -3,6 +3,7 @@ import { isBuiltIn } from '../exchange/built-in.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import type { VirtualHost } from '../virtual-host.ts'
 import type { VirtualHosts } from '../virtual-hosts.ts'
+import { crashTailRecord } from './crash-tail-record.ts'
 import { bindingRecord, exchangeRecord, nameRecord, queueRecord } from './definition.ts'
 import { bindingDefinition, exchangeDefinition, isStored, queueDefinition } from './definition-log.ts'
 import { DelayedRecord } from './delayed-record.ts'
@@ -40,6 +41,8 @@ function writeQueues(vhost: VirtualHost, append: Append): void {
   for (const queue of vhost.queues.values()) {
     if (!queue.stored) continue
     append(queueRecord(queueDefinition(queue)), RecordType.QUEUE_DECLARED)
+    const { crashTail } = queue
+    if (crashTail?.concerns(queue.slabs())) append(crashTailRecord(queue.uid, crashTail), RecordType.CRASH_TAIL)
     for (const [key, expiry] of queue.deduplicator?.storedKeys(vhost.context.clock.now) ?? []) {
       append(queueKeyRecord(queue.uid, key, expiry), RecordType.QUEUE_KEY)
     }

@@ -13,7 +13,7 @@ const EXPIRY_BYTES = 8
  *
  *     flags:1  count:4  (uid:4  slab number:4  offset:4  [expiry:8]) x count  content
  *
- * The flags have the message's marks, and 0x01 when the entries carry expiries (ms since the epoch, 0 for never).
+ * The flags have the message's marks that it keeps at rest, and 0x01 when the entries carry expiries (ms since the epoch, 0 for never).
  */
 export class MessageRecord implements JournalRecord {
   #message: Message | undefined
@@ -56,7 +56,7 @@ export class MessageRecord implements JournalRecord {
     const message = this.#message as Message
     const entries = this.#entries
     const used = this.#used
-    target[at] = message.marks | (this.#expires ? HAS_EXPIRIES : 0)
+    target[at] = (message.marks & MESSAGE_MARKS) | (this.#expires ? HAS_EXPIRIES : 0)
     writeUint32(target, at + 1, used / 4)
     at += 5
     for (let index = 0; index < used; index += 4) {

@@ -1,4 +1,5 @@
 import type { Message } from '../message.ts'
+import type { CrashTail } from '../queue/crash-tail.ts'
 import { recordBytes } from '../queue/record.ts'
 import type { RestoredQueue } from '../queue/restored.ts'
 import type { StoredSlab } from './segment-record.ts'
@@ -11,6 +12,7 @@ export class QueueReplay {
   readonly uid: number
   readonly #slabs = new Map<number, SlabReplay>()
   readonly #segments = new Map<number, SegmentReplay>()
+  crashTail: CrashTail | undefined
   #lastSlabNumber = -1
   #recent: SlabReplay | undefined
 
@@ -71,6 +73,8 @@ export class QueueReplay {
       uid: this.uid,
       segments: segments.map((segment) => segment.finish(crashed)),
       slabs: slabs.map((slab) => slab.finish(crashed)),
+      crashed,
+      crashTail: this.crashTail,
       lastSlabNumber: this.#lastSlabNumber,
     }
   }

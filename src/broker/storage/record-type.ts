@@ -12,6 +12,8 @@ export const RecordType = {
   CLEAN: 5,
   /** The broker has started: what lies before is no longer the end of an orderly stop. */
   STARTED: 6,
+  /** Up to which slab of a queue dead letters may have been delivered before a crash: `crashTailRecord`. */
+  CRASH_TAIL: 7,
 
   VHOST_ADDED: 16,
   VHOST_DELETED: 17,

@@ -1,6 +1,8 @@
 import { Message } from '../message.ts'
+import { CrashTail } from '../queue/crash-tail.ts'
 import { JOURNALLED, REDELIVERED } from '../queue/record.ts'
 import type { RestoredQueue } from '../queue/restored.ts'
+import { readCrashTail } from './crash-tail-record.ts'
 import { KeptRecord } from './kept-record.ts'
 import { readMessageRecord } from './message-record.ts'
 import { QueueReplay } from './queue-replay.ts'
@@ -61,6 +63,11 @@ export class MessageReplay {
       case RecordType.CLEAN:
         this.clean = true
         return true
+      case RecordType.CRASH_TAIL: {
+        const { uid, lastSlabNumber, startedAt } = readCrashTail(buffer, from)
+        this.#queue(uid).crashTail = new CrashTail(lastSlabNumber, startedAt)
+        return true
+      }
       case RecordType.STARTED:
         return true
       default:

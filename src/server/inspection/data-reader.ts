@@ -123,7 +123,7 @@ export class DataReader {
     this.#segments = await this.#inspection.segments()
     accounts.apply(this.users)
     definitions.apply(this.virtualHosts)
-    definitions.applyDelayed(this.virtualHosts)
+    definitions.applyDelayed(this.virtualHosts, !messages.clean)
     for (const virtualHost of this.virtualHosts.all()) {
       for (const queue of virtualHost.queues.values()) this.queues.push({ queue, restored: messages.take(queue.uid) })
     }

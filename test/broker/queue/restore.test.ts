@@ -289,7 +289,14 @@ test('the same slab cannot come back twice', (t) => {
   const [slab] = restored?.slabs ?? []
   t.throws(
     () =>
-      storedQueue().queue.restore({ uid: 7, segments: [], slabs: [slab as never, slab as never], lastSlabNumber: 5 }),
+      storedQueue().queue.restore({
+        uid: 7,
+        segments: [],
+        slabs: [slab as never, slab as never],
+        crashed: true,
+        crashTail: undefined,
+        lastSlabNumber: 5,
+      }),
     {
       message: /twice/,
     },
