@@ -62,7 +62,6 @@ export class Committer {
   #stepping = false
   #again = false
   #collecting = false
-  #collectedBytes = 0
   #deadline = 0
   #syncedFrom = 0
   #written: Position
@@ -145,11 +144,11 @@ export class Committer {
 
   #step(): void {
     if (this.#busy || this.#collecting || this.#collector.isEmpty) return
-    const patienceMs = this.#closing || this.#collector.hasFull ? 0 : this.#pace.patienceMs
+    const { hasFull, pendingBytes } = this.#collector
+    const patienceMs = this.#closing || hasFull ? 0 : this.#pace.patienceMs(pendingBytes)
     if (patienceMs === 0) this.#start()
     else {
       this.#collecting = true
-      this.#collectedBytes = this.#collector.pendingBytes
       this.#deadline = this.#options.now() + patienceMs
       setImmediate(this.#look)
     }
@@ -157,11 +156,9 @@ export class Committer {
 
   #lookAgain(): void {
     const { hasFull, pendingBytes } = this.#collector
-    const brought = pendingBytes > this.#collectedBytes
-    if (brought && !hasFull && !this.#closing && this.#options.now() < this.#deadline) {
-      this.#collectedBytes = pendingBytes
-      setImmediate(this.#look)
-    } else {
+    const enough = hasFull || this.#closing || this.#pace.hasEnough(pendingBytes)
+    if (!enough && this.#options.now() < this.#deadline) setImmediate(this.#look)
+    else {
       this.#collecting = false
       this.#start()
     }
@@ -248,7 +245,8 @@ export class Committer {
       return
     }
     this.syncs++
-    this.#pace.note(this.#options.now() - this.#syncedFrom)
+    const { length } = this.#batch as Batch
+    this.#pace.note(this.#options.now() - this.#syncedFrom, length, this.#collector.pendingBytes - length)
     this.#complete()
   }
 

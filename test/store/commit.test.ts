@@ -167,7 +167,7 @@ test('where writes on the main thread take long they go to the pool, and are tri
   await journal.close()
 })
 
-test('on a slow disk a batch waits as long as each turn brings more, but not for long', async (t) => {
+test('on a slow disk a batch waits for those who were confirmed to come back, but not for long', async (t) => {
   const layer = new CountingLayer()
   const journal = await layer.openJournal()
   layer.syncMs = 2
@@ -176,26 +176,32 @@ test('on a slow disk a batch waits as long as each turn brings more, but not for
     journal.append(record(10))
     await journal.flush()
   }
+  const many = () => {
+    for (let count = 0; count < 50; count++) journal.append(record(10))
+    journal.commit()
+  }
+  const staysAway = async (why: string) => {
+    const { batches } = journal
+    for (let turns = 0; turns < 5; turns++) await turn()
+    t.is(journal.batches, batches, why)
+  }
+  let answer: (() => void) | undefined
+  layer.onSync = (sync) => (answer = sync)
+  many()
+  await until('the first group is being synced', () => answer !== undefined)
+  many()
+  layer.onSync = undefined
   const before = journal.batches
-  journal.append(record(10))
-  journal.commit()
-  for (let turns = 0; turns < 6; turns++) {
-    journal.append(record(10))
-    await turn()
-  }
-  t.is(journal.batches, before, 'it still collects')
-  await turn()
-  t.is(journal.batches, before + 1, 'one empty turn and it leaves')
-  await until('it is synced', () => journal.completed === journal.appended)
-  journal.append(record(10))
-  journal.commit()
-  for (let turns = 0; turns < 8; turns++) {
-    journal.append(record(10))
-    // A quarter of a sync is 0.5 ms.
-    layer.now += 0.1
-    await turn()
-  }
-  t.is(journal.batches, before + 2, 'it does not wait for the flood to end')
+  answer?.()
+  await staysAway('the second group waits for the first')
+  many()
+  await until('both are synced', () => journal.completed === journal.appended)
+  t.is(journal.batches, before + 1, 'they left together')
+  many()
+  await staysAway('half of them wait for the others')
+  layer.now += 1
+  await until('half of them have left alone', () => journal.completed === journal.appended)
+  t.is(journal.batches, before + 2)
   await journal.close()
 })
 
