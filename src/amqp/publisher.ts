@@ -202,7 +202,9 @@ export class Publisher {
     }
     const result = vhost.publish(route, message)
     if (mandatory && !result.routed) returnMessage(channel, result.stored ?? message)
-    if (channel.confirms !== undefined) channel.confirms.published(result.position, result.rejected)
+    if (channel.confirms !== undefined) {
+      channel.confirms.published(result.position, result.rejected, result.pending)
+    }
   }
 
   /** @throws AmqpError 403, 404 */

@@ -74,7 +74,8 @@ export class Transaction {
   }
 
   /**
-   * What is published and settled comes back after a crash all of it or not at all.
+   * What is published and settled comes back after a crash all of it or not at all. A commit is about queues: what becomes
+   * of a message outside the broker (`PublishResult.pending`) is neither waited for nor undone.
    * @returns what has to be completed before commit-ok may be sent; 0 for nothing.
    * @throws AmqpError 406 when a queue has refused a message.
    */

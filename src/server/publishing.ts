@@ -1,4 +1,11 @@
-import { AmqpError, Message, notFound, preconditionFailed, type VirtualHost } from '../broker/index.ts'
+import {
+  AmqpError,
+  Message,
+  notFound,
+  type PendingOutcome,
+  preconditionFailed,
+  type VirtualHost,
+} from '../broker/index.ts'
 import { encodeProperties, fromObject, ReplyCode } from '../codec/index.ts'
 import type { Journal, Position } from '../store/index.ts'
 import type { MessageProperties } from './message-snapshot.ts'
@@ -21,7 +28,7 @@ export interface Publishing {
 export interface PublishOutcome {
   /** At least one queue has taken it. */
   readonly routed: boolean
-  /** A queue refused it because it was full (`x-overflow: reject-publish`). */
+  /** A queue refused it because it was full (`x-overflow: reject-publish`), or nobody has taken it who had to answer. */
   readonly rejected: boolean
 }
 
@@ -46,10 +53,11 @@ export async function publish(
   }
   const route = vhost.findRoute(message.buffer, message.exchangeAt, message.exchangeAt + message.addressLength)
   if (route === undefined) throw notFound('exchange', exchange, vhost.name)
-  const { routed, rejected, position } = vhost.publish(route, message)
+  const { routed, rejected, position, pending } = vhost.publish(route, message)
   if (mandatory && !routed) throw new AmqpError(ReplyCode.NO_ROUTE, 'NO_ROUTE')
   await completed(journal, position, failed)
-  return { routed, rejected }
+  if (rejected || pending === undefined) return { routed, rejected }
+  return { routed, rejected: !(await isAccepted(pending, failed)) }
 }
 
 function messageOf(exchange: string, routingKey: string, publishing: Publishing): Message {
@@ -70,6 +78,26 @@ function bodyOf(body: unknown): Buffer {
   if (body === undefined) return Buffer.alloc(0)
   if (body instanceof Uint8Array) return Buffer.from(body)
   return Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
+}
+
+function isAccepted(outcome: PendingOutcome, failed: AbortSignal | undefined): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const fail = (): void => {
+      outcome.waiter = undefined
+      reject(failed?.reason)
+    }
+    const outcomeSettled = (): void => {
+      failed?.removeEventListener('abort', fail)
+      resolve(outcome.state === 'accepted')
+    }
+    if (outcome.state !== 'pending') {
+      outcomeSettled()
+      return
+    }
+    outcome.waiter = { outcomeSettled }
+    failed?.addEventListener('abort', fail)
+    if (failed?.aborted) fail()
+  })
 }
 
 function completed(journal: Journal, position: Position, failed: AbortSignal | undefined): Promise<void> {
