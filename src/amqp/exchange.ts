@@ -12,7 +12,7 @@ import {
 } from '../codec/index.ts'
 import type { Channel } from './channel.ts'
 import { cleanName } from './names.ts'
-import { checkAccess, checkTopicAccess } from './permissions.ts'
+import { checkAccess, checkAuthority, checkTopicAccess } from './permissions.ts'
 
 export function exchangeDeclare(channel: Channel, method: ExchangeDeclare): void {
   const { vhost } = channel
@@ -51,6 +51,8 @@ export function exchangeBind(channel: Channel, method: ExchangeBind): void {
   const destination = vhost.exchange(names.destination)
   const routingKey = method.routingKey
   checkTopicAccess(channel, 'read', source, routingKey)
+  checkAuthority(channel, 'subscribe', source, routingKey)
+  checkAuthority(channel, 'publish', destination, routingKey)
   vhost.bind(source, destination, routingKey, method.arguments)
   if (!method.noWait) channel.send(encodeExchangeBindOk(channel.number, {}))
 }

@@ -1,4 +1,4 @@
-import { accessRefused, entity } from '../broker/index.ts'
+import { accessRefused, type Exchange, entity } from '../broker/index.ts'
 import type { Channel } from './channel.ts'
 
 type Access = 'configure' | 'write' | 'read'
@@ -29,4 +29,14 @@ export function checkTopicAccess(
   throw accessRefused(
     `${access} access to topic '${routingKey}' in ${entity('exchange', exchange.name, channel.vhost.name)} refused for user '${channel.connection.user?.name ?? ''}'`,
   )
+}
+
+/** What the type of an exchange itself allows a user. @throws AmqpError 403 */
+export function checkAuthority(
+  channel: Channel,
+  action: 'publish' | 'subscribe',
+  exchange: Exchange | undefined,
+  routingKey: string,
+): void {
+  exchange?.type.authorize?.(exchange, channel.connection.user?.name ?? '', action, routingKey)
 }

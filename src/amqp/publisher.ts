@@ -1,12 +1,14 @@
 import {
   type AmqpError,
   accessRefused,
+  type Exchange,
   Message,
   notFound,
   notImplemented,
   preconditionFailed,
   REPLY_TO,
   type Route,
+  senderSelection,
   withProperties,
 } from '../broker/index.ts'
 import {
@@ -31,7 +33,7 @@ import { ContentAssembly } from './content-assembly.ts'
 import { writeContent } from './content-writer.ts'
 import { unexpectedFrame } from './errors.ts'
 import { checkExpiration } from './expiration.ts'
-import { checkAccess, checkTopicAccess } from './permissions.ts'
+import { checkAccess, checkAuthority, checkTopicAccess } from './permissions.ts'
 
 const BODY_EXPECTED = 'expected content body, got non content body frame instead'
 
@@ -57,6 +59,11 @@ export class Publisher {
   /** The exchange whose write permission was checked last, and against which state of the permissions. */
   #allowedExchange: object | undefined
   #allowedGeneration = -1
+  /** The type of that exchange has a say, too, for each routing key. */
+  #hasAuthority = false
+  /** The route that it allowed last, and which of its generations did. */
+  #authorizedRoute: Route | undefined
+  #authorityGeneration: number | undefined
 
   constructor(channel: Channel) {
     this.#channel = channel
@@ -167,6 +174,7 @@ export class Publisher {
     this.#assembly?.discard()
     this.#assembly = undefined
     this.#route = undefined
+    this.#authorizedRoute = undefined
     this.#message.release()
   }
 
@@ -194,6 +202,7 @@ export class Publisher {
       (flags !== PropertyFlag.DELIVERY_MODE || propertiesLength !== ONLY_DELIVERY_MODE_BYTES)
     ) {
       message = this.#checkProperties(message, flags)
+      if (this.#hasAuthority && flags & PropertyFlag.HEADERS) this.#authorizeCopies(route.exchange, message)
     }
     const mandatory = (bits & MANDATORY) !== 0
     if (channel.transaction !== undefined) {
@@ -237,10 +246,30 @@ export class Publisher {
       }
       this.#allowedExchange = exchange
       this.#allowedGeneration = permissions.generation
+      this.#hasAuthority = exchange.type.authorize !== undefined
     }
+    if (this.#hasAuthority) this.#authorize(found, message.routingKey)
     // Asked here already, so that the key is only decoded when somebody looks at it.
     if (permissions.topics) checkTopicAccess(this.#channel, 'write', exchange, message.routingKey)
     return found
+  }
+
+  /** @throws AmqpError 403 */
+  #authorize(route: Route, routingKey: string): void {
+    const { exchange } = route
+    const { authorityGeneration } = exchange.type
+    if (route === this.#authorizedRoute && authorityGeneration === this.#authorityGeneration) return
+    checkAuthority(this.#channel, 'publish', exchange, routingKey)
+    this.#authorizedRoute = route
+    this.#authorityGeneration = authorityGeneration
+  }
+
+  /** What the sender selects by CC and BCC counts as much as the routing key. @throws AmqpError 403, 406 */
+  #authorizeCopies(exchange: Exchange, message: Message): void {
+    const view = this.#channel.vhost.context.propertyView
+    for (const key of senderSelection(message, view)?.keys ?? []) {
+      checkAuthority(this.#channel, 'publish', exchange, key)
+    }
   }
 
   #isSameAddress(buffer: Buffer, at: number, length: number): boolean {

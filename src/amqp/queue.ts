@@ -15,7 +15,7 @@ import {
 import type { Channel } from './channel.ts'
 import { checkNotDefault } from './exchange.ts'
 import { cleanName, isReplyTo, meantQueue } from './names.ts'
-import { checkAccess, checkTopicAccess } from './permissions.ts'
+import { checkAccess, checkAuthority, checkTopicAccess } from './permissions.ts'
 
 export function queueDeclare(channel: Channel, method: QueueDeclare): void {
   const name = cleanName(method.queue)
@@ -56,9 +56,12 @@ function declareQueue(channel: Channel, name: string, method: QueueDeclare): Que
   if (existing === undefined && deadLetterExchange !== undefined) {
     checkAccess(channel, 'read', 'queue', meant)
     checkAccess(channel, 'write', 'exchange', deadLetterExchange)
+    const routingKey = textOf(args.get('x-dead-letter-routing-key'))
+    const exchange = vhost.exchanges.get(deadLetterExchange)
+    if (routingKey !== undefined) checkAuthority(channel, 'publish', exchange, routingKey)
   }
   const declaration = { name: meant, serverNamed: name === '', durable, exclusive, autoDelete, arguments: args }
-  return vhost.declareQueue(declaration, connection)
+  return vhost.declareQueue({ ...declaration, user: connection.user?.name ?? '' }, connection)
 }
 
 export function queueBind(channel: Channel, method: QueueBind): void {
@@ -67,6 +70,7 @@ export function queueBind(channel: Channel, method: QueueBind): void {
   const exchange = vhost.exchange(names.exchange)
   const queue = vhost.queue(names.queue, connection)
   checkTopicAccess(channel, 'read', exchange, names.routingKey)
+  checkAuthority(channel, 'subscribe', exchange, names.routingKey)
   vhost.bind(exchange, queue, names.routingKey, method.arguments)
   if (!method.noWait) channel.send(encodeQueueBindOk(channel.number, {}))
 }

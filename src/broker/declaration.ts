@@ -19,4 +19,6 @@ export interface QueueDeclaration {
   readonly arguments: Table
   /** The number that it had before a restart. */
   readonly uid?: number
+  /** Who declares it; left out by the program that the broker is embedded in. */
+  readonly user?: string
 }

@@ -20,6 +20,7 @@ import { type Letter, Letters } from './letters.ts'
 import { type Message, MessageMark } from './message.ts'
 import { PublishResult, type ResolvedPublish } from './publish-result.ts'
 import { checkQueueEquivalence, Queue, validateQueueArguments } from './queue/index.ts'
+import type { QueueWatcher } from './queue-watcher.ts'
 import { ReplyConsumers } from './reply-to.ts'
 import { Route, RouteCache, readAddress } from './route.ts'
 import { RoutingTargets, senderSelection } from './routing.ts'
@@ -33,6 +34,7 @@ export class VirtualHost implements EntityHost {
   /** Grows with every change of exchanges, queues or bindings, so that routes resolved before are not used again. */
   generation = 1
   readonly #types: ReadonlyMap<string, ExchangeType>
+  readonly #queueWatchers: readonly QueueWatcher[]
   readonly #exchanges = new Map<string, Exchange>()
   readonly #queues = new Map<string, Queue>()
   /** Exclusive queues by the connection that owns them. */
@@ -45,12 +47,18 @@ export class VirtualHost implements EntityHost {
   readonly #intake: Intake
   readonly #definitions: DefinitionLog
 
-  constructor(name: string, context: BrokerContext, types: ReadonlyMap<string, ExchangeType>) {
+  constructor(
+    name: string,
+    context: BrokerContext,
+    types: ReadonlyMap<string, ExchangeType>,
+    queueWatchers: readonly QueueWatcher[] = [],
+  ) {
     this.name = name
     this.context = context
     this.#view = context.propertyView
     this.#definitions = context.storage.definitions
     this.#types = types
+    this.#queueWatchers = queueWatchers
     this.#letters = new Letters(context.storage, (letter) => this.#deliverLetter(letter))
     this.#intake = new Intake(context, this.#letters)
     this.#addBuiltIn()
@@ -134,7 +142,8 @@ export class VirtualHost implements EntityHost {
   /**
    * Declares a queue, or checks it when it exists.
    * @param owner the connection that asks; it will own an exclusive queue.
-   * @throws AmqpError 403 reserved name, 405 somebody else's exclusive queue, 406 bad argument or inequivalent.
+   * @throws AmqpError 403 reserved name or what a watcher refuses, 405 somebody else's exclusive queue, 406 bad argument
+   * or inequivalent.
    */
   declareQueue(declaration: QueueDeclaration, owner: object | undefined): Queue {
     const { name, serverNamed, durable, autoDelete, exclusive } = declaration
@@ -149,6 +158,10 @@ export class VirtualHost implements EntityHost {
       return existing
     }
     validateQueueArguments(name, this.name, declaration.arguments, { durable, exclusive, autoDelete, serverNamed })
+    if (declaration.uid === undefined) {
+      const { user } = declaration
+      for (const watcher of this.#queueWatchers) watcher.declaring?.(user, name, this.name, declaration.arguments)
+    }
     const queue = new Queue(this, name, {
       durable,
       autoDelete,
@@ -160,6 +173,7 @@ export class VirtualHost implements EntityHost {
     this.#queues.set(name, queue)
     if (queue.exclusiveOwner !== undefined) this.#exclusiveOf(queue.exclusiveOwner).add(queue)
     this.generation++
+    for (const watcher of this.#queueWatchers) watcher.declared(queue)
     return queue
   }
 
@@ -183,6 +197,7 @@ export class VirtualHost implements EntityHost {
       for (const binding of [...queue.bindings]) this.#removeBinding(binding)
     })
     queue.markDeleted()
+    for (const watcher of this.#queueWatchers) watcher.deleted(queue)
   }
 
   /** The connection has ended: what was its alone goes with it. */

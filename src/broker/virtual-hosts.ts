@@ -1,5 +1,6 @@
 import { createExchangeTypes, type ExchangeType } from './exchange/index.ts'
 import type { BrokerContext } from './host.ts'
+import type { QueueWatcher } from './queue-watcher.ts'
 import { VirtualHost } from './virtual-host.ts'
 
 /** The vhosts of one node, and the exchange types that all of them know. */
@@ -7,10 +8,25 @@ export class VirtualHosts {
   readonly context: BrokerContext
   /** Other rooms may register types of their own before vhosts are added. */
   readonly exchangeTypes: Map<string, ExchangeType> = createExchangeTypes()
+  /** Told of every queue; see `watchQueues`. */
+  readonly queueWatchers: QueueWatcher[] = []
   readonly #hosts = new Map<string, VirtualHost>()
 
   constructor(context: BrokerContext) {
     this.context = context
+  }
+
+  /** Has the watcher told of the queues that there are, and of all that come and go from now on. */
+  watchQueues(watcher: QueueWatcher): void {
+    this.queueWatchers.push(watcher)
+    for (const host of this.all()) {
+      for (const queue of [...host.queues.values()]) watcher.declared(queue)
+    }
+  }
+
+  unwatchQueues(watcher: QueueWatcher): void {
+    const index = this.queueWatchers.indexOf(watcher)
+    if (index >= 0) this.queueWatchers.splice(index, 1)
   }
 
   /** The vhost of that name, made when there is none. */
@@ -18,7 +34,7 @@ export class VirtualHosts {
     let host = this.#hosts.get(name)
     if (host === undefined) {
       this.context.storage.definitions.virtualHostAdded(name)
-      host = new VirtualHost(name, this.context, this.exchangeTypes)
+      host = new VirtualHost(name, this.context, this.exchangeTypes, this.queueWatchers)
       this.#hosts.set(name, host)
     }
     return host

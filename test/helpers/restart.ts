@@ -13,10 +13,18 @@ export interface RestartedNode {
   readonly gone: number[]
 }
 
-/** A node that comes back with what the records say, as after a crash. */
-export function restart(records: readonly Recorded[], now?: number): RestartedNode {
+/**
+ * A node that comes back with what the records say, as after a crash.
+ * @param prepare is handed the node before anything has come back.
+ */
+export function restart(
+  records: readonly Recorded[],
+  now?: number,
+  prepare: (node: TestNode) => void = () => {},
+): RestartedNode {
   const journal = new RecordingJournal()
   const node = new TestNode({ journal, empty: true, ...(now === undefined ? {} : { now }) })
+  prepare(node)
   const gone: number[] = []
   const definitions = new DefinitionReplay(node.log, (uid) => gone.push(uid))
   const users = new UserReplay(node.log)

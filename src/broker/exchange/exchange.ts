@@ -39,6 +39,14 @@ export interface ExchangeType {
   readonly delays?: boolean
   /** Arguments that a re-declaration must repeat, besides those of every exchange. */
   readonly comparedArguments?: readonly string[]
+  /** Another number whenever `authorize` may say otherwise than before, for those who keep its answers. */
+  readonly authorityGeneration?: number
+  /**
+   * Asked before a user publishes to such an exchange (once for each routing key, those of CC and BCC too), binds
+   * something to it, or has something of its own lead to it.
+   * @throws AmqpError 403
+   */
+  authorize?(exchange: Exchange, user: string, action: 'publish' | 'subscribe', routingKey: string): void
   /** @throws AmqpError 406 when an exchange of this type cannot have these arguments. */
   validate(vhost: string, name: string, args: Table): void
   create(exchange: Exchange): Router

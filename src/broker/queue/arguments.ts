@@ -62,6 +62,9 @@ const STREAM_ONLY = [
   'x-initial-cluster-size',
 ]
 
+/** Any type of queue has them, and somebody else gives them a meaning. */
+const OF_EVERY_TYPE = ['x-amop-deliver', 'x-amop-deliver-mode', 'x-amop-deliver-prefetch']
+
 const KNOWN_TO_ANY = new Set([...KNOWN.classic, ...KNOWN.quorum, ...STREAM_ONLY])
 
 /** What is wrong with a value, as RabbitMQ prints it; undefined when nothing is. */
@@ -140,7 +143,7 @@ export function maxPriorityOf(args: Table): number {
 
 /** The arguments that a declare of an existing queue of this type has to repeat. */
 export function comparedArguments(type: QueueType): readonly string[] {
-  return KNOWN[type]
+  return [...KNOWN[type], ...OF_EVERY_TYPE]
 }
 
 function validateQuorumProperties(subject: string, properties: QueueProperties): void {
