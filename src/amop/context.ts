@@ -28,6 +28,8 @@ export class AmopContext {
   readonly privateTopics: PrivateTopics
   readonly seqs = new Seqs()
   readonly sessions = new Set<SdkSession>()
+  /** Grows with every change of the permissions, for those who keep what they have worked out of them. */
+  permissionsGeneration = 0
   #permissions: TopicPermissions | undefined
 
   constructor({ clock, timers, log, settings, permissions, random }: AmopOptions) {
@@ -48,6 +50,7 @@ export class AmopContext {
   /** Rules that were read anew hold at once: topics that are no longer permitted are left, others joined. */
   setPermissions(permissions: TopicPermissions | undefined): void {
     this.#permissions = permissions
+    this.permissionsGeneration++
     for (const session of this.sessions) session.permissionsChanged()
   }
 }

@@ -12,6 +12,11 @@ export function isBlockNotice(topic: string): boolean {
   return topic.startsWith(BLOCK_NOTICE)
 }
 
+/** True for topics that mean something to the SDKs themselves: private ones under any name, and block notices. */
+export function isReservedTopic(topic: string): boolean {
+  return topic.startsWith('#!$') || isBlockNotice(topic)
+}
+
 /** True for the name that a private topic's messages are sent to. */
 export function isPrivateTopic(topic: string): boolean {
   return topic.startsWith(VERIFIED)

@@ -1,0 +1,52 @@
+import { accessRefused } from '../broker/index.ts'
+import type { AmopContext } from './context.ts'
+import type { TopicAccess } from './permissions/permissions.ts'
+import { isReservedTopic } from './topic-names.ts'
+
+/** Users whose access is kept; more than that take turns. */
+const USERS_MAX = 1024
+
+/** What AMQP users may do with topics. */
+export class UserAuthority {
+  readonly #amop: AmopContext
+  readonly #access = new Map<string, TopicAccess>()
+  #generation: number
+
+  constructor(amop: AmopContext) {
+    this.#amop = amop
+    this.#generation = amop.permissionsGeneration
+  }
+
+  /** Another number whenever answers may be others than before. */
+  get generation(): number {
+    return this.#amop.permissionsGeneration
+  }
+
+  /**
+   * @param user undefined for the program that the broker is embedded in, which may do everything that anybody may.
+   * @throws AmqpError 403 for a topic that nobody may use from AMQP, or this user may not.
+   */
+  check(user: string | undefined, action: 'publish' | 'subscribe', topic: string): void {
+    if (isReservedTopic(topic)) {
+      throw accessRefused(`topic '${topic}' is reserved for SDKs and cannot be used from AMQP`)
+    }
+    if (user === undefined || this.#accessOf(user)[action](topic)) return
+    throw accessRefused(
+      `${action} access to topic '${topic}' refused for user '${user}' by the topic permissions of AMOP`,
+    )
+  }
+
+  #accessOf(user: string): TopicAccess {
+    if (this.#generation !== this.generation) {
+      this.#generation = this.generation
+      this.#access.clear()
+    }
+    let access = this.#access.get(user)
+    if (access === undefined) {
+      if (this.#access.size >= USERS_MAX) this.#access.clear()
+      access = this.#amop.accessOf({ user })
+      this.#access.set(user, access)
+    }
+    return access
+  }
+}
