@@ -145,7 +145,7 @@ export class DataStore {
     const isLost = report.records === 0 && segments.ids.length > 0
     const others = this.isDamaged || isLost ? this.#keepOthers(known) : segments.removeOthers(known)
     others.catch((error) => context.log.warn(`segment files that no record names stay: ${(error as Error).message}`))
-    this.#look(context, virtualHosts, users)
+    this.#look(context, virtualHosts, users, messages.clean ? journal.bytes : 0)
   }
 
   /** What named these files may be among what was lost: nobody reads them, and nobody removes them. */
@@ -200,12 +200,14 @@ export class DataStore {
     }
   }
 
-  #look(context: BrokerContext, virtualHosts: VirtualHosts, users: Users): void {
+  /** @param baseBytes of the journal that an orderly stop has left: nothing that a checkpoint would make shorter. */
+  #look(context: BrokerContext, virtualHosts: VirtualHosts, users: Users, baseBytes: number): void {
     const { Checkpointer, Pager, writeDefinitions } = this.#durability
     const { journal } = this
     this.#checkpointer = new Checkpointer(context, {
       journal,
       journalBytes: this.#machine.journalBytes ?? JOURNAL_BYTES,
+      baseBytes,
       queues: () => storedQueues(virtualHosts),
       writeRest: () => {
         const append = journal.append.bind(journal)

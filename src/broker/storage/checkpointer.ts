@@ -22,6 +22,8 @@ export interface CheckpointerOptions {
   readonly journal: CheckpointJournal
   /** Bytes that the journal may grow by before the next checkpoint. */
   readonly journalBytes: number
+  /** Bytes that the journal has from the last checkpoint, where that was the last thing before an orderly stop; default 0. */
+  readonly baseBytes?: number
   /** All queues that come back after a restart. */
   readonly queues: () => Iterable<Queue>
   /** Appends everything alive that is not a message in a queue. Called at once when a checkpoint begins. */
@@ -35,6 +37,15 @@ const KEPT_BYTES_MAX = 64 * 1024
 
 /** All that goes into the journal once more is at most this share of what the journal may grow by. */
 const KEPT_SHARE = 0.25
+
+/**
+ * The share at the last checkpoint before a stop, for which somebody waits: a thousand files to sync take seconds, and
+ * the next start reads so much in a moment.
+ */
+const LAST_KEPT_SHARE = 2
+
+/** Of what is read back for that, so many bytes wait in memory for the journal. */
+const KEPT_STEP_BYTES = 1024 * 1024
 
 /**
  * One message in many queues is one record, but a start lays it out for each of them. So what is laid out is bounded, too,
@@ -66,6 +77,8 @@ interface Sorted {
   readonly filed: readonly Part[]
   /** Their messages are appended once more. */
   readonly small: readonly Part[]
+  /** Theirs as well, for which they are read back: they lie in files that a power cut takes. */
+  readonly paged: readonly Part[]
   /** They need a file, or theirs has to be synced. */
   readonly large: readonly Part[]
 }
@@ -103,6 +116,7 @@ export class Checkpointer {
   constructor(context: BrokerContext, options: CheckpointerOptions) {
     this.#context = context
     this.#options = options
+    this.#baseBytes = options.baseBytes ?? 0
   }
 
   /** Starts a checkpoint when one is due; cheap enough for once a turn. */
@@ -121,8 +135,13 @@ export class Checkpointer {
    * @throws what a file or the journal throws; nothing is lost then, the older files stay.
    */
   async run(): Promise<void> {
+    await this.#next(false)
+  }
+
+  /** @param isLast nothing is read any more, and the next is a start. */
+  async #next(isLast: boolean): Promise<void> {
     while (this.#running !== undefined) await this.#running.catch(() => undefined)
-    this.#running = this.#run().finally(() => {
+    this.#running = this.#run(isLast).finally(() => {
       this.#running = undefined
     })
     return this.#running
@@ -131,13 +150,13 @@ export class Checkpointer {
   /** Does a last checkpoint. @throws as `run` */
   async stop(): Promise<void> {
     this.#isStopping = true
-    await this.run()
+    await this.#next(true)
   }
 
-  async #run(): Promise<void> {
+  async #run(isLast: boolean): Promise<void> {
     const { storage } = this.#context
     const { journal } = this.#options
-    if (this.#isUnfinished) await this.#write(this.#seal(this.#sort().large))
+    if (this.#isUnfinished) await this.#write(this.#seal(this.#sort(isLast).large))
     this.#isUnfinished = true
     storage.settlements.flush()
     const checkpoint = journal.beginCheckpoint()
@@ -146,13 +165,16 @@ export class Checkpointer {
     this.#options.writeRest()
     // A batch of their own, where the journal is idle: damage to one takes not the other.
     this.#context.journal.commit()
-    const { filed, small, large } = this.#sort()
+    const { filed, small, paged, large } = this.#sort(isLast)
     for (const part of filed) this.#appendSegment(part)
     for (const part of small) this.#appendKept(part)
     this.#repeatedBytes = journal.bytes + journal.pendingBytes - before
-    await this.#write(this.#seal(large))
+    this.#seal(large)
+    const left = await this.#keepPaged(paged)
+    await this.#write([...large, ...left])
     storage.settlements.flush()
     await journal.endCheckpoint(checkpoint)
+    if (isLast) this.#dropKept(small, paged)
     this.#baseBytes = journal.bytes
     this.#isUnfinished = false
     this.count++
@@ -161,35 +183,23 @@ export class Checkpointer {
   }
 
   /** What is to become of each slab. */
-  #sort(): Sorted {
+  #sort(isLast: boolean): Sorted {
     const filed: Part[] = []
     const small: Part[] = []
+    const paged: Part[] = []
     const large: Part[] = []
     for (const queue of this.#options.queues()) {
       for (const slab of queue.slabs()) {
         if (slab.journalled === 0) continue
         const part = { queue, slab }
-        if (slab.segment !== undefined) (slab.segmentSynced ? filed : large).push(part)
-        else (slab.journalledBytes > KEPT_BYTES_MAX ? large : small).push(part)
+        if (slab.segment !== undefined && slab.segmentSynced) filed.push(part)
+        else if (slab.journalledBytes > KEPT_BYTES_MAX) large.push(part)
+        else (slab.resident ? small : paged).push(part)
       }
     }
-    return { filed, small: this.#takeSmall(small, large), large }
-  }
-
-  /** The smallest stay small; what is too much for the journal joins the large ones. */
-  #takeSmall(small: Part[], large: Part[]): Part[] {
-    const bytesMax = this.#options.journalBytes * KEPT_SHARE
-    let bytes = 0
-    for (const { slab } of small) bytes += slab.journalledBytes
-    if (bytes <= bytesMax) return small
-    small.sort((a, b) => a.slab.journalledBytes - b.slab.journalledBytes)
-    let count = 0
-    for (let left = bytesMax; count < small.length; count++) {
-      left -= (small[count] as Part).slab.journalledBytes
-      if (left < 0) break
-    }
-    large.push(...small.slice(count))
-    return small.slice(0, count)
+    const bytesMax = this.#options.journalBytes * (isLast ? LAST_KEPT_SHARE : KEPT_SHARE)
+    const kept = takeSmall(small, bytesMax, large)
+    return { filed, small: kept, paged: takeSmall(paged, bytesMax - bytesOf(kept), large), large }
   }
 
   /** Nothing more is written to these slabs. */
@@ -203,6 +213,41 @@ export class Checkpointer {
     forEachKept(slab, (offset, state, expiry, message) => {
       journal.append(this.#kept.of(queue.uid, slab.number, offset, state, expiry, message), RecordType.KEPT)
     })
+  }
+
+  /** Reads slabs back, one at a time, to append what they have. @returns those that cannot be read for now. */
+  async #keepPaged(parts: readonly Part[]): Promise<readonly Part[]> {
+    const { journal, storage } = this.#context
+    const left: Part[] = []
+    let bytes = 0
+    for (const part of parts) {
+      const { slab, queue } = part
+      const { line } = slab
+      if (slab.journalled > 0) await line.load(slab)
+      // It may have been consumed meanwhile, or be gone from memory again.
+      if (slab.journalled === 0 || queue.deleted) continue
+      if (!slab.resident) {
+        left.push(part)
+        continue
+      }
+      storage.settlements.flush()
+      this.#appendKept(part)
+      bytes += slab.journalledBytes
+      this.#repeatedBytes += slab.journalledBytes
+      if (!line.isHot(slab)) line.pageOut(slab)
+      if (bytes < KEPT_STEP_BYTES) continue
+      bytes = 0
+      await journal.flush()
+    }
+    return left
+  }
+
+  /** Removes the files of what the journal has: nothing is read any more before the next start. */
+  #dropKept(...lists: readonly (readonly Part[])[]): void {
+    const { segments } = this.#context.storage
+    for (const { slab } of lists.flat()) {
+      if (slab.segment !== undefined && !slab.segmentSynced) segments?.remove(slab.segment)
+    }
   }
 
   #appendSegment({ queue, slab }: Part): void {
@@ -319,6 +364,25 @@ export class Checkpointer {
       `a checkpoint could not be finished and is tried again in ${RETRY_MS / 1000} s; until then the data directory goes on growing: ${error.message}`,
     )
   }
+}
+
+/** The smallest stay small; what is more than so many bytes joins the large ones. */
+function takeSmall(small: Part[], bytesMax: number, large: Part[]): Part[] {
+  if (bytesOf(small) <= bytesMax) return small
+  small.sort((a, b) => a.slab.journalledBytes - b.slab.journalledBytes)
+  let count = 0
+  for (let left = bytesMax; count < small.length; count++) {
+    left -= (small[count] as Part).slab.journalledBytes
+    if (left < 0) break
+  }
+  large.push(...small.slice(count))
+  return small.slice(0, count)
+}
+
+function bytesOf(parts: readonly Part[]): number {
+  let bytes = 0
+  for (const { slab } of parts) bytes += slab.journalledBytes
+  return bytes
 }
 
 /** A new file would be half as large at most: what is alive goes into it, whether the journal knows it or not. */

@@ -1,0 +1,104 @@
+import test from 'ava'
+import { StoredBroker } from './stored-broker.ts'
+
+const QUEUES = 60
+const MESSAGES = 20
+
+/** Many queues of which each has less than a file is worth, most of it not in memory. */
+async function manyQueues(bytes = 1000): Promise<StoredBroker> {
+  const broker = await StoredBroker.start({ messageMemory: 64 * 1024 })
+  for (let number = 0; number < QUEUES; number++) {
+    broker.queue(`q${number}`)
+    for (let i = 0; i < MESSAGES; i++) broker.publish(`q${number}`, `${number}.${i}`.padEnd(bytes))
+  }
+  await broker.settled()
+  await broker.until(() => broker.files.length > QUEUES / 2)
+  return broker
+}
+
+/** Counts what the disk is asked for. */
+function count(broker: StoredBroker, operation: string, path: string): () => number {
+  let times = 0
+  broker.layer.options = {
+    fault: (asked, where) => {
+      if (asked === operation && where.includes(path)) times++
+      return undefined
+    },
+  }
+  return () => times
+}
+
+function expected(number: number, from = 0): string[] {
+  return Array.from({ length: MESSAGES - from }, (_, index) => `${number}.${from + index}`)
+}
+
+function found(broker: StoredBroker, number: number): string[] {
+  return broker.bodies(`q${number}`).map((body) => body.trimEnd())
+}
+
+test('an orderly stop syncs no file for each of many queues that have little in them', async (t) => {
+  const broker = await manyQueues()
+  broker.consume('q3', 5)
+  broker.publish('q4', 'gone', { persistent: false })
+  const syncs = count(broker, 'fdatasync', '.seg')
+  await broker.restarted()
+  t.is(syncs(), 0)
+  // Nor does a start after it begin with what the stop has saved.
+  await broker.settled()
+  t.is(count(broker, 'fdatasync', '.seg')(), 0)
+  for (let number = 0; number < QUEUES; number++)
+    t.deepEqual(found(broker, number), expected(number, number === 3 ? 5 : 0))
+  const place = broker.take('q0')
+  t.true(place >= 0)
+  broker.end()
+})
+
+test('files are removed whose messages an orderly stop has put into the journal', async (t) => {
+  const broker = await manyQueues()
+  await broker.node.close()
+  t.deepEqual(broker.files, [])
+  broker.end()
+})
+
+test('what is too much for the journal gets its files synced by an orderly stop', async (t) => {
+  const broker = await manyQueues(2000)
+  const syncs = count(broker, 'fdatasync', '.seg')
+  // Of a journal that may grow by 1 MiB: 2 MiB are kept.
+  await broker.newCheckpointer().stop()
+  t.true(syncs() > 0 && syncs() < QUEUES / 3, `${syncs()}`)
+  await broker.cutOff()
+  for (let number = 0; number < QUEUES; number++) t.deepEqual(found(broker, number), expected(number))
+  broker.end()
+})
+
+test('a checkpoint appends what small files have while they stay, and a power cut takes none of it', async (t) => {
+  const broker = await manyQueues()
+  const { files } = broker
+  const checkpointer = broker.newCheckpointer()
+  await checkpointer.run()
+  await broker.settled()
+  t.true(files.length > 0 && files.every((file) => broker.files.includes(file)))
+  t.true(broker.node.context.memory.used < 200 * 1024, 'they were not kept in memory')
+  await broker.cutOff()
+  for (let number = 0; number < QUEUES; number++) t.deepEqual(found(broker, number), expected(number))
+  broker.end()
+})
+
+test('a small file that cannot be opened for now is synced as a large one is', async (t) => {
+  const broker = await manyQueues()
+  broker.layer.options = {
+    fault: (operation, path) =>
+      operation === 'open' && path.includes('.seg') ? { error: failure('EMFILE') } : undefined,
+  }
+  const checkpointer = broker.newCheckpointer()
+  await checkpointer.run().catch(() => undefined)
+  broker.layer.options = {}
+  await checkpointer.run()
+  await broker.cutOff()
+  for (let number = 0; number < QUEUES; number++) t.deepEqual(found(broker, number), expected(number))
+  broker.end()
+})
+
+function failure(code: string): Error {
+  return Object.assign(new Error(`${code}: injected`), { code })
+}
