@@ -1,3 +1,4 @@
+import type { Queue } from '../../broker/index.ts'
 import type { Message } from './message.ts'
 import type { Unicast } from './unicast.ts'
 
@@ -14,6 +15,8 @@ export interface Listener {
   /** A node is given more time, and its answer is final, since it tries its own sessions itself. */
   readonly kind: 'session' | 'queue' | 'node'
   readonly role: ListenerRole
+  /** The queue that it puts its messages into, if it does. */
+  readonly queue?: Queue
   /** Unicasts that it has and has not answered. */
   readonly outstanding: number
   /**

@@ -1,5 +1,6 @@
 import type { Packet } from '../packet/packet.ts'
 import type { TopicAccess } from '../permissions/permissions.ts'
+import type { Listener } from './listener.ts'
 import type { Message } from './message.ts'
 
 /** Whoever sends messages: an SDK's session, the bridge, another node for its own SDKs. */
@@ -11,6 +12,8 @@ export interface Publisher {
   readonly access: TopicAccess
   /** Unicasts of its that wait for an answer; kept by the router. */
   unanswered: number
+  /** True for a listener that must get none of its messages, as they would come back to where they came from. */
+  excludes?(listener: Listener): boolean
   /**
    * The answer to a unicast, or what is said at once of a multicast: a 0x31 with the message's seq.
    * A publisher that has gone ignores it.

@@ -75,6 +75,13 @@ export class Router implements UnicastOutcome {
     return this.table.remove(listener, topic)
   }
 
+  /** Whether somebody would get a message of that publisher now. */
+  reaches(publisher: Publisher, topic: string, type: number): boolean {
+    const entry = this.table.find(topic)
+    if (entry === undefined) return false
+    return (type === PacketType.MULTICAST ? entry.listenersFor(publisher) : entry.candidates(publisher)).length > 0
+  }
+
   /**
    * Sends a unicast to one of those who listen; the publisher's `answered` is called exactly once, now or later.
    * @param packet a 0x30.
@@ -94,8 +101,8 @@ export class Router implements UnicastOutcome {
       return true
     }
     const entry = topic === undefined ? undefined : this.table.find(topic)
-    for (const tap of entry?.taps() ?? []) this.#copyTo(tap, unicast)
-    const first = entry?.choose(entry.candidates(), this.#settings.choice, this.#random)
+    for (const tap of entry?.taps(publisher) ?? []) this.#copyTo(tap, unicast)
+    const first = entry?.choose(entry.candidates(publisher), this.#settings.choice, this.#random)
     if (first === undefined) {
       this.#fail(unicast, ResultCode.NO_LISTENER, 'nobody listens')
       return true
@@ -127,7 +134,7 @@ export class Router implements UnicastOutcome {
       this.#refuseMulticast(message, ResultCode.NO_LISTENER, 'not permitted')
       return 0
     }
-    const listeners = topic === undefined ? undefined : this.table.find(topic)?.listeners
+    const listeners = topic === undefined ? undefined : this.table.find(topic)?.listenersFor(publisher)
     const known = this.#multicasts.knows(publisher.identity, packet.seq)
     if (listeners !== undefined && !known) {
       if (!this.#bandwidth.take(packet.frame.length, nodes(listeners))) {
@@ -154,6 +161,7 @@ export class Router implements UnicastOutcome {
       this.#step('answered too late', unicast, from, answer.result)
       return
     }
+    unicast.wasTaken = true
     // The publisher's SDK decodes the body of a good answer without looking.
     if (answer.result === ResultCode.SUCCESS && findTopic(answer.frame) === undefined) {
       this.failed(unicast, from, 'its answer is malformed')
@@ -168,6 +176,7 @@ export class Router implements UnicastOutcome {
 
   failed(unicast: Unicast, from: Listener, reason: string): void {
     if (unicast.listener !== from) return
+    unicast.wasTaken = true
     this.#release(unicast)
     this.#offer(unicast, this.#failOver(unicast, from, reason))
   }
@@ -255,7 +264,7 @@ export class Router implements UnicastOutcome {
   #next(unicast: Unicast, tried: Listener): Listener | undefined {
     if (unicast.packet === NOT_KEPT) return undefined
     const topic = unicast.topic as string
-    unicast.rest ??= (this.table.find(topic)?.candidates() ?? []).filter((candidate) => candidate !== tried)
+    unicast.rest ??= this.#candidatesBut(tried, unicast.publisher, topic)
     if (unicast.localSince > 0 && unicast.rest.length > 0) this.#limitLocalTime(unicast, topic)
     const { rest } = unicast
     for (;;) {
@@ -265,6 +274,11 @@ export class Router implements UnicastOutcome {
       // It may have left the topic since.
       if (this.table.has(next, topic)) return next
     }
+  }
+
+  #candidatesBut(tried: Listener, publisher: Publisher, topic: string): Listener[] {
+    const candidates = this.table.find(topic)?.candidates(publisher) ?? []
+    return candidates.filter((candidate) => candidate !== tried)
   }
 
   /** Candidates of this node are none when its time is over. */

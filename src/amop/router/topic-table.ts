@@ -1,5 +1,12 @@
 import type { Choice } from '../settings.ts'
 import type { Listener } from './listener.ts'
+import type { Publisher } from './publisher.ts'
+
+/** Whoever wants to know who listens to one topic. Called when it is so; must not publish from there. */
+export interface TopicWatcher {
+  joined(listener: Listener): void
+  left(listener: Listener): void
+}
 
 /** Who listens to one topic. */
 export class TopicEntry {
@@ -21,15 +28,22 @@ export class TopicEntry {
     return true
   }
 
-  /** Those to whom a unicast may go now; not to be changed. */
-  candidates(): readonly Listener[] {
-    if (this.#queues === 0) return this.listeners
-    const subscribers = this.listeners.filter(({ role }) => role === 'subscriber')
-    return subscribers.length > 0 ? subscribers : this.listeners.filter(({ role }) => role === 'fallback')
+  /** Those to whom this publisher's messages may go at all; not to be changed. */
+  listenersFor(publisher: Publisher): readonly Listener[] {
+    if (publisher.excludes === undefined) return this.listeners
+    return this.listeners.filter((listener) => !publisher.excludes?.(listener))
   }
 
-  taps(): readonly Listener[] {
-    return this.#queues === 0 ? NOBODY : this.listeners.filter(({ role }) => role === 'tap')
+  /** Those to whom a unicast of this publisher may go now; not to be changed. */
+  candidates(publisher: Publisher): readonly Listener[] {
+    const listeners = this.listenersFor(publisher)
+    if (this.#queues === 0) return listeners
+    const subscribers = listeners.filter(({ role }) => role === 'subscriber')
+    return subscribers.length > 0 ? subscribers : listeners.filter(({ role }) => role === 'fallback')
+  }
+
+  taps(publisher: Publisher): readonly Listener[] {
+    return this.#queues === 0 ? NOBODY : this.listenersFor(publisher).filter(({ role }) => role === 'tap')
   }
 
   choose(candidates: readonly Listener[], choice: Choice, random: () => number): Listener | undefined {
@@ -61,6 +75,7 @@ export function chooseFrom(
 /** Who listens to which topic. Topics are compared exactly; there are no wildcards. */
 export class TopicTable {
   readonly #entries = new Map<string, TopicEntry>()
+  readonly #watchers = new Map<string, Set<TopicWatcher>>()
 
   get size(): number {
     return this.#entries.size
@@ -87,6 +102,7 @@ export class TopicTable {
       this.#entries.set(topic, entry)
     }
     entry.add(listener)
+    for (const watcher of this.#watchers.get(topic) ?? []) watcher.joined(listener)
     return true
   }
 
@@ -95,6 +111,20 @@ export class TopicTable {
     const entry = this.#entries.get(topic)
     if (entry === undefined || !entry.remove(listener)) return false
     if (entry.listeners.length === 0) this.#entries.delete(topic)
+    for (const watcher of this.#watchers.get(topic) ?? []) watcher.left(listener)
     return true
+  }
+
+  /** Has the watcher told of all who begin and cease to listen from now on. */
+  watch(topic: string, watcher: TopicWatcher): void {
+    const watchers = this.#watchers.get(topic)
+    if (watchers === undefined) this.#watchers.set(topic, new Set([watcher]))
+    else watchers.add(watcher)
+  }
+
+  unwatch(topic: string, watcher: TopicWatcher): void {
+    const watchers = this.#watchers.get(topic)
+    watchers?.delete(watcher)
+    if (watchers?.size === 0) this.#watchers.delete(topic)
   }
 }

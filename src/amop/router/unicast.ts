@@ -29,6 +29,8 @@ export class Unicast extends Message implements Due {
   localErrors = 0
   /** The time of this node was over before all of its candidates had been tried. */
   localOver = false
+  /** A listener has had it, and said what became of it or taken too long; others may have refused it. */
+  wasTaken = false
   localTimer: Timer | undefined
   readonly #outcome: UnicastOutcome
 
