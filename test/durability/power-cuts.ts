@@ -47,7 +47,10 @@ export async function playPowerCuts(seed: number): Promise<Played> {
 /** Nobody has published anything yet; few queues, and bodies that may need files of their own. */
 export function newWorld(random: Random): World {
   const ledger = new Ledger()
-  const topology = new Topology(ledger, FAN)
+  // Often the time of a message comes under load, shortly before the power goes.
+  const isQuick = random.chance(0.6)
+  const times = { delayMs: [1, isQuick ? 6 : 200] as const, ttlMs: isQuick ? 3 : 200 }
+  const topology = new Topology(ledger, { fanQueues: FAN, ...times })
   return {
     random,
     ledger,

@@ -29,10 +29,17 @@ export interface Target {
   readonly mayRefuse?: boolean
 }
 
-const TTL_MS = 200
 const HOUR_MS = 3_600_000
 const LENGTH_MAX = 80
-const DELAY_MS = [20, 400] as const
+
+export interface TopologyOptions {
+  /** How many queues one message goes to. Default 20. */
+  readonly fanQueues?: number
+  /** How long the delaying exchange keeps messages back. Default 20 to 400 ms. */
+  readonly delayMs?: readonly [number, number]
+  /** How long messages live in the queue that they soon leave as dead letters. Default 200. */
+  readonly ttlMs?: number
+}
 
 /** The queues that stand throughout, of all kinds; each has a line in the ledger. */
 export class Topology {
@@ -54,8 +61,7 @@ export class Topology {
   readonly #exchanges: { readonly name: string; readonly type: string; readonly args: Record<string, unknown> }[] = []
   readonly #bindings: { exchange: string; queue: string; key: string; args: Record<string, unknown> }[] = []
 
-  /** @param fanQueues how many queues one message goes to. */
-  constructor(ledger: Ledger, fanQueues = 20) {
+  constructor(ledger: Ledger, { fanQueues = 20, delayMs = [20, 400], ttlMs = 200 }: TopologyOptions = {}) {
     this.#ledger = ledger
     const plain = ['plain.0', 'plain.1', 'plain.2', 'plain.3'].map((name) => this.#queue(name))
     const quorum = ['quorum.0', 'quorum.1'].map((name) => this.#quorum(name))
@@ -66,7 +72,7 @@ export class Topology {
     const toGrave = { 'x-dead-letter-exchange': 'graves', 'x-dead-letter-routing-key': 'grave' }
     const work = this.#queue('work', toGrave)
     const quorumWork = this.#quorum('quorum.work', toGrave)
-    const short = { 'x-message-ttl': TTL_MS, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'short.dead' }
+    const short = { 'x-message-ttl': ttlMs, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'short.dead' }
     this.#queue('short', short)
     const shortDead = this.#queue('short.dead', {}, { isUnordered: true, repeats: true })
     const fan = Array.from({ length: fanQueues }, (_, at) =>
@@ -100,7 +106,7 @@ export class Topology {
       ...all.map((line) => ({ exchange: '', routingKey: line.name, lines: [line], weight: 6 })),
       { exchange: '', routingKey: 'priority', lines: [priority], weight: 6, priorityMax: 5 },
       { exchange: '', routingKey: 'full', lines: [full], weight: 4, mayRefuse: true },
-      { exchange: '', routingKey: 'short', lines: [shortDead], weight: 3, delayMs: [TTL_MS, TTL_MS] },
+      { exchange: '', routingKey: 'short', lines: [shortDead], weight: 3, delayMs: [ttlMs, ttlMs] },
       { exchange: '', routingKey: transaction[0].name, lines: [transaction[0]], weight: 4 },
       { exchange: 'fan', routingKey: '', lines: fan, weight: 3 },
       { exchange: 'topics', routingKey: 'a.b', lines: [plain[0] as Line], weight: 3 },
@@ -108,10 +114,10 @@ export class Topology {
       { exchange: 'topics', routingKey: 'a.z', lines: [plain[0] as Line, quorum[0] as Line], weight: 3 },
       { exchange: 'heads', routingKey: '', lines: [...heads], weight: 3, headers: { kind: 'a' } },
       { exchange: 'heads', routingKey: '', lines: [heads[1]], weight: 3, headers: { other: 1 } },
-      { exchange: 'delays', routingKey: 'later', lines: [later], weight: 3, delayMs: DELAY_MS },
+      { exchange: 'delays', routingKey: 'later', lines: [later], weight: 3, delayMs },
       { exchange: 'dedup', routingKey: 'once', lines: [once], weight: 3, isDeduplicated: true },
     ]
-    this.consumed = [...all, priority, full, ...fan, ...heads]
+    this.consumed = [...all, priority, full, ...fan, ...heads, later, shortDead]
     this.graves = new Map([
       [work, grave],
       [quorumWork, grave],
