@@ -67,6 +67,9 @@ export interface LineOptions {
 
 const REMEMBERED = 10_000
 
+/** How long after it was sent a message may be read, without a confirm. */
+const READ_MS_MAX = 200
+
 /** A queue with all that was ever published to it. */
 export class Line {
   readonly name: string
@@ -279,6 +282,8 @@ export class Ledger {
     }
     if (copy.dueAt > horizon) return
     if (copy.expected === 'must') this.faults.push(`lost: ${copy}`)
+    // Its time began when it was read, not when it was sent.
+    else if (copy.dueAt > horizon - READ_MS_MAX) return
     this.dismiss(copy)
   }
 

@@ -227,7 +227,7 @@ export class ModelRun {
     const received = await this.#actor.get(queue.name, isInTransaction)
     const message = this.#model.take(queue)
     const got = received && describeReceived(received)
-    const expected = message && describe(message)
+    const expected = message && describe(queue, message)
     if (got !== expected) throw new Error(`got ${got} from ${queue.name} instead of ${expected}`)
     if (received === undefined || message === undefined) return
     this.#held.push({ tag: received.deliveryTag, queue, message, isInTransaction })
@@ -348,7 +348,7 @@ export class ModelRun {
     const got = received.map(describeReceived)
     const expected: string[] = []
     for (let next = this.#model.take(queue); next !== undefined; next = this.#model.take(queue)) {
-      expected.push(describe(next))
+      expected.push(describe(queue, next))
     }
     if (DEAD.includes(queue.name)) takeOrder(queue, got, expected)
     const isCounted = count >= expected.length && count <= expectedCount
@@ -384,21 +384,24 @@ export class ModelRun {
 
 /** Several queues bury here, in whichever order their turn comes: the model's messages take the order of the broker's. */
 function takeOrder(queue: ModelQueue, got: readonly string[], expected: string[]): void {
-  const messages = [...queue.unacked].filter((message) => got.includes(describe(message)))
+  const messages = [...queue.unacked].filter((message) => got.includes(describe(queue, message)))
   const places = messages.map(({ place }) => place).sort((a, b) => a - b)
-  messages.sort((a, b) => got.indexOf(describe(a)) - got.indexOf(describe(b)))
+  messages.sort((a, b) => got.indexOf(describe(queue, a)) - got.indexOf(describe(queue, b)))
   for (const [index, message] of messages.entries()) message.place = places[index] as number
   expected.sort((a, b) => got.indexOf(a) - got.indexOf(b))
 }
 
 /** All that a consumer sees of a message. */
-function describe({ id, priority, deaths, redelivered, key }: ModelMessage): string {
-  return `${id} priority ${priority}, key ${key}, died ${deaths.join(', ')}${redelivered ? ', redelivered' : ''}`
+function describe({ options }: ModelQueue, message: ModelMessage): string {
+  const { id, priority, deaths, redelivered, key, returns } = message
+  const count = options.isQuorum && returns > 0 ? returns : undefined
+  return `${id} priority ${priority}, key ${key}, count ${count}, died ${deaths.join(', ')}${redelivered ? ', redelivered' : ''}`
 }
 
 function describeReceived({ body, redelivered, properties }: Received): string {
   const { priority, headers } = properties()
-  const { 'x-death': deaths, 'x-deduplication-header': key } = headers === undefined ? {} : toObject(headers)
+  const values: Record<string, unknown> = headers === undefined ? {} : toObject(headers)
+  const { 'x-death': deaths, 'x-deduplication-header': key, 'x-delivery-count': count } = values
   const died = ((deaths ?? []) as Record<string, unknown>[]).map(({ queue, reason }) => `${queue} ${reason}`)
-  return `${readBody(body)} priority ${priority}, key ${key}, died ${died.join(', ')}${redelivered ? ', redelivered' : ''}`
+  return `${readBody(body)} priority ${priority}, key ${key}, count ${count}, died ${died.join(', ')}${redelivered ? ', redelivered' : ''}`
 }

@@ -36,6 +36,10 @@ export interface ModelMessage extends ModelPublishing {
   readonly expiresAt: number
   readonly deaths: readonly string[]
   redelivered: boolean
+  /** How often it came back. */
+  returns: number
+  /** It was there at a crash, and the broker came back then: its letter may have been delivered before, too. */
+  crashedUntil: number | undefined
 }
 
 interface Delayed {
@@ -133,6 +137,7 @@ export class ModelBroker {
   readonly users = new Map<string, { readonly password: string; readonly vhosts: Set<string> }>()
   readonly vhosts = new Set<string>()
   now = 0
+  #isAfterCrash = false
 
   declareQueue(name: string, options: ModelQueueOptions): void {
     if (!this.queues.has(name)) this.queues.set(name, new ModelQueue(name, options))
@@ -184,6 +189,7 @@ export class ModelBroker {
   requeue(queue: ModelQueue, message: ModelMessage): void {
     if (!queue.unacked.delete(message)) return
     message.redelivered = true
+    message.returns++
     queue.insert(message)
     this.#enforceLength(queue)
   }
@@ -195,6 +201,7 @@ export class ModelBroker {
   /** Whoever had messages is gone. */
   requeueAll(): void {
     for (const queue of this.queues.values()) {
+      for (const message of queue.unacked) message.returns++
       this.#returnAll(queue)
       this.#enforceLength(queue)
     }
@@ -202,6 +209,7 @@ export class ModelBroker {
 
   /** @param isCrash then every message counts as handed out. */
   restart(isCrash: boolean): void {
+    this.#isAfterCrash = isCrash
     // After a crash nobody returned anything: the queue is found so, and limits are looked at when time has passed.
     if (isCrash) for (const queue of this.queues.values()) this.#returnAll(queue)
     else this.requeueAll()
@@ -221,6 +229,9 @@ export class ModelBroker {
   /** Time has passed while nobody was there: what is over goes, what is due leaves. @returns whether something was due. */
   catchUp(): boolean {
     for (const queue of this.queues.values()) {
+      if (this.#isAfterCrash) for (const message of queue.ready) message.crashedUntil = this.now
+    }
+    for (const queue of this.queues.values()) {
       this.#expire(queue)
       this.#enforceLength(queue)
     }
@@ -228,7 +239,8 @@ export class ModelBroker {
     for (const exchange of this.exchanges.values()) {
       const due = exchange.delayed.filter(({ dueAt }) => dueAt <= this.now).sort((a, b) => a.dueAt - b.dueAt)
       exchange.delayed = exchange.delayed.filter(({ dueAt }) => dueAt > this.now)
-      for (const { publishing, routingKey } of due) this.#deliver(exchange.route(routingKey), publishing)
+      for (const { publishing, routingKey } of due)
+        this.#deliver(exchange.route(routingKey), publishing, [], this.#isAfterCrash)
       wasDue ||= due.length > 0
     }
     return wasDue
@@ -242,16 +254,21 @@ export class ModelBroker {
     queue.unacked.clear()
   }
 
-  #deliver(names: readonly string[], publishing: ModelPublishing, deaths: readonly string[] = []): boolean {
+  #deliver(
+    names: readonly string[],
+    publishing: ModelPublishing,
+    deaths: readonly string[] = [],
+    redelivered = false,
+  ): boolean {
     let isTaken = true
     for (const name of names) {
       const queue = this.queues.get(name)
-      if (queue !== undefined) isTaken = this.#accept(queue, publishing, deaths) && isTaken
+      if (queue !== undefined) isTaken = this.#accept(queue, publishing, deaths, redelivered) && isTaken
     }
     return isTaken
   }
 
-  #accept(queue: ModelQueue, publishing: ModelPublishing, deaths: readonly string[]): boolean {
+  #accept(queue: ModelQueue, publishing: ModelPublishing, deaths: readonly string[], redelivered: boolean): boolean {
     const { lengthMax, overflow, ttlMs = Number.POSITIVE_INFINITY, isDeduplicating } = queue.options
     this.#expire(queue)
     if (overflow === 'reject-publish' && queue.ready.length >= (lengthMax ?? Number.POSITIVE_INFINITY)) return false
@@ -259,7 +276,8 @@ export class ModelBroker {
     const lifeMs = Math.min(ttlMs, publishing.expirationMs ?? Number.POSITIVE_INFINITY)
     const place = ++queue.places
     if (queue.keeps(publishing)) queue.keys.keep(publishing.key)
-    queue.insert({ ...publishing, place, expiresAt: this.now + lifeMs, deaths, redelivered: false })
+    const counted = { redelivered, returns: 0, crashedUntil: undefined }
+    queue.insert({ ...publishing, place, expiresAt: this.now + lifeMs, deaths, ...counted })
     this.#enforceLength(queue)
     return true
   }
@@ -289,6 +307,8 @@ export class ModelBroker {
     const { id, isPersistent, priority, key, deaths } = message
     const death = `${queue.name} ${reason}`
     const letter = { id, isPersistent, priority, ...(key === undefined ? {} : { key }) }
-    this.#deliver([deadTo], letter, [death, ...deaths.filter((other) => other !== death)])
+    const { crashedUntil = Number.NEGATIVE_INFINITY, expiresAt } = message
+    const mayBeRepeated = reason === 'expired' ? expiresAt <= crashedUntil : Number.isFinite(crashedUntil)
+    this.#deliver([deadTo], letter, [death, ...deaths.filter((other) => other !== death)], mayBeRepeated)
   }
 }

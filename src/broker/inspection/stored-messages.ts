@@ -92,13 +92,17 @@ export class StoredMessages {
 
   *#filed(slab: StoredSlab, content: SlabContent): Generator<StoredMessage> {
     const { memory, large } = content
+    const { counts } = slab
+    let next = 0
     for (const place of placesOf(slab, content)) {
       if (!this.#isThere(slab, content, place)) continue
       const { offset, at } = place
+      while (counts !== undefined && (counts[next] as number) < offset) next += 2
       const body = large.get(offset)
       if (body === undefined) showRecord(memory.bytes, memory.words, at, this.#view)
       else showContent(body, 0, memory.words, at, this.#view)
-      yield this.#stored(memory.words, at, offset < slab.takenTo)
+      const count = counts?.[next] === offset ? counts[next + 1] : undefined
+      yield this.#stored(memory.words, at, offset < slab.takenTo, count)
     }
   }
 
@@ -114,12 +118,13 @@ export class StoredMessages {
     }
   }
 
-  #stored(words: Int32Array, at: number, taken: boolean): StoredMessage {
+  /** @param count of returns, when it is another than the record's */
+  #stored(words: Int32Array, at: number, taken: boolean, count?: number): StoredMessage {
     const state = recordState(words, at)
     return {
       message: this.#view,
       redelivered: taken || (state & REDELIVERED) !== 0,
-      deliveryCount: deliveryCount(state),
+      deliveryCount: count ?? deliveryCount(state),
       expiry: recordExpiry(words, at),
     }
   }

@@ -316,7 +316,7 @@ export class Line {
     const { size } = tail.memory
     if (tail.live === 0) {
       // Places are used again: before that, the journal has to know that nothing is there any more.
-      if (tail.end > 0) this.#slabs.settled.append()
+      if (tail.end > 0) this.#slabs.tell()
       const usual = tail.end === 0 ? this.#firstBytes : Math.min(tail.end * 2, FIRST_BYTES_MAX)
       tail.end = 0
       tail.readAt = 0

@@ -1,4 +1,5 @@
-import { JOURNALLED, recordBodyBytes, recordExpiry, recordState, SETTLED } from './record.ts'
+import type { StoredSlab } from '../storage/index.ts'
+import { deliveryCount, JOURNALLED, recordBodyBytes, recordExpiry, recordState, SETTLED } from './record.ts'
 import { Runs } from './runs.ts'
 import type { Slab } from './slab.ts'
 
@@ -22,6 +23,11 @@ export interface PagedSlab {
   readonly unreadBodyBytes: number
   /** The other live records, put back since or not: `TAKEN_FIELDS` numbers each, in the order of their offsets. */
   readonly taken: Int32Array
+  /**
+   * How often the messages came back that wait and did so, as the file may not have it: pairs of offset and count, in the
+   * order of the offsets.
+   */
+  readonly counts: Int32Array
   /** None of it expires before this, in ms since the epoch; 0: none of it ever does. */
   readonly expiry: number
 }
@@ -35,6 +41,7 @@ export function surveySlab(slab: Slab): PagedSlab {
   const runs = new Runs()
   const journalledRuns = new Runs()
   const taken: number[] = []
+  const counts: number[] = []
   let journalledBodyBytes = 0
   let unread = 0
   let unreadBodyBytes = 0
@@ -53,6 +60,7 @@ export function surveySlab(slab: Slab): PagedSlab {
     } else {
       unread++
       unreadBodyBytes += bodyBytes
+      if (deliveryCount(state) > 0) counts.push(offset, deliveryCount(state))
     }
     const own = recordExpiry(words, at)
     if (own !== 0 && (expiry === 0 || own < expiry)) expiry = own
@@ -64,6 +72,7 @@ export function surveySlab(slab: Slab): PagedSlab {
     unread,
     unreadBodyBytes,
     taken: taken.length === 0 ? NOTHING : Int32Array.from(taken),
+    counts: counts.length === 0 ? NOTHING : Int32Array.from(counts),
     expiry,
   }
 }
@@ -80,9 +89,20 @@ export function findTaken({ taken }: PagedSlab, offset: number): number {
   return low * TAKEN_FIELDS
 }
 
+/** How often which messages came back, of all that are alive: pairs of offset and count. */
+export function countsOf({ taken, counts }: PagedSlab): readonly number[] {
+  const all: number[] = []
+  for (let index = 0; index < taken.length; index += TAKEN_FIELDS) {
+    const count = deliveryCount(taken[index + 2] as number)
+    if (count > 0) all.push(taken[index] as number, count)
+  }
+  return [...all, ...counts]
+}
+
 /** What a restart knows of a slab that lies in a file: every message of it waits. */
-export function pagedFrom(live: number, bodyBytes: number, runs: Int32Array | undefined, expiry: number): PagedSlab {
+export function pagedFrom({ live, bodyBytes, runs, expiry, counts = NOTHING }: StoredSlab): PagedSlab {
   return {
+    counts,
     runs,
     journalledRuns: runs,
     journalledBodyBytes: bodyBytes,

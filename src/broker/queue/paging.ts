@@ -15,6 +15,7 @@ import {
   SETTLED,
   setRecordState,
   showContent,
+  withCount,
 } from './record.ts'
 import { RunCursor } from './runs.ts'
 import type { Slab } from './slab.ts'
@@ -193,8 +194,10 @@ function revive(slab: Slab, paged: PagedSlab): { unread: number; unreadBodyBytes
   const { words } = slab.memory
   const { readAt, end, handedTo } = slab
   const { taken } = paged
+  const { counts } = paged
   const cursor = new RunCursor(paged.runs)
   let takenIndex = 0
+  let countIndex = 0
   let unread = 0
   let unreadBodyBytes = 0
   let firstUnread = end
@@ -216,6 +219,8 @@ function revive(slab: Slab, paged: PagedSlab): { unread: number; unreadBodyBytes
       state = taken[takenIndex + 2] as number
     } else {
       if (offset < handedTo) state |= REDELIVERED
+      while ((counts[countIndex] as number) < offset) countIndex += 2
+      if (counts[countIndex] === offset) state = withCount(state, counts[countIndex + 1] as number)
       if (unread === 0) firstUnread = offset
       unread++
       unreadBodyBytes += recordBodyBytes(words, at)

@@ -229,7 +229,8 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
     const slab = this.#slabs.find(place)
     const offset = place - slab.number * PLACE_SPAN
     let state = slab.stateOf(offset)
-    if (this.#quorum && counts) state = countDelivery(state)
+    const isCounted = this.#quorum && counts
+    if (isCounted) state = countDelivery(state)
     if (deliveryCount(state) > this.limits.deliveryLimit) {
       this.#giveUp(place, 'delivery_limit')
       // Nothing came back, but whoever had it may now have room for another.
@@ -237,6 +238,7 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
       return
     }
     slab.setStateOf(offset, state | REDELIVERED)
+    if (isCounted && (state & JOURNALLED) !== 0) this.#slabs.returns.add(slab.number, offset, deliveryCount(state))
     const bodyBytes = slab.bodyBytesOf(offset)
     this.#unacked--
     this.#unackedBytes -= bodyBytes

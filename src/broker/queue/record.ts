@@ -145,6 +145,11 @@ export function countDelivery(state: number): number {
   return deliveryCount(state) === COUNT_MAX ? state : state + (1 << COUNT_SHIFT)
 }
 
+/** The state with another count of returns. */
+export function withCount(state: number, count: number): number {
+  return (state & 0xff) | (count << COUNT_SHIFT)
+}
+
 export function recordBodyBytes(words: Int32Array, at: number): number {
   return words[(at >> 2) + 3] as number
 }

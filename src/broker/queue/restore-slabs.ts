@@ -48,7 +48,7 @@ function restorePaged(slabs: Slabs, levels: Levels, stored: StoredSlab, restored
   const slab = slabs.reopen(line, stored.number)
   slab.segment = stored.file
   slab.segmentSynced = true
-  slab.paged = pagedFrom(live, bodyBytes, runs, expiry)
+  slab.paged = pagedFrom(stored)
   slab.end = stored.end
   slab.startAt = runs?.[0] ?? 0
   slab.readAt = slab.startAt

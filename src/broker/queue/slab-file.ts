@@ -151,8 +151,8 @@ export function decodeSlab(
  * What the journal is to know of a slab that has a file: where the messages are that it knows and that are alive now.
  * Only for a slab with a segment; its records need not be in memory.
  */
-export function storedSlab(slab: Slab): StoredSlab {
-  const { journalledRuns, journalledBodyBytes, expiry } = slab.paged ?? surveySlab(slab)
+export function storedSlab(slab: Slab, paged = slab.paged ?? surveySlab(slab)): StoredSlab {
+  const { journalledRuns, journalledBodyBytes, expiry } = paged
   return {
     level: slab.line.level,
     number: slab.number,

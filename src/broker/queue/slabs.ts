@@ -4,6 +4,7 @@ import type { Storage } from '../storage/index.ts'
 import type { Line } from './line.ts'
 import { Paging, type PagingQueue } from './paging.ts'
 import { COPY_BODY_BYTES_MAX } from './record.ts'
+import { Returns } from './returns.ts'
 import { SettledStretches } from './settled-stretches.ts'
 import { Slab } from './slab.ts'
 import { NO_MEMORY, SLAB_BYTES_MAX, type SlabMemory, slabSize } from './slab-pool.ts'
@@ -37,6 +38,8 @@ export class Slabs {
   bytes = 0
   /** What the journal has not heard of. */
   readonly settled: SettledStretches
+  /** The same, of a quorum queue's messages that came back. */
+  readonly returns: Returns
   readonly paging: Paging
   readonly #queue: SlabsQueue
   readonly #account: MemoryAccount
@@ -58,6 +61,7 @@ export class Slabs {
     this.#account = memory
     this.#storage = storage
     this.settled = new SettledStretches(queue, storage)
+    this.returns = new Returns(queue, storage)
     this.paging = new Paging(queue, this)
   }
 
@@ -236,9 +240,16 @@ export class Slabs {
     this.#storage.settlements.mark(this.#queue)
   }
 
+  /** Tells the journal what it has not heard of. */
+  tell(): void {
+    // Of a message that came back and is done with since, both.
+    this.returns.append()
+    this.settled.append()
+  }
+
   /** Tells the journal everything; lines with nothing in them begin anew. */
   appendSettled(): void {
-    this.settled.append()
+    this.tell()
     if (this.#emptied.length === 0) return
     for (const line of this.#emptied) line.restart()
     this.#emptied.length = 0
@@ -280,6 +291,7 @@ export class Slabs {
 
   /** Gives everything back. */
   clear(): void {
+    this.returns.drop()
     this.settled.drop()
     for (const slab of [...this.#byNumber.values()]) this.close(slab)
     this.#emptied.length = 0

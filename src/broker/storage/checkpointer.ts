@@ -1,8 +1,10 @@
 import type { Checkpoint, SegmentRef } from '../../store/index.ts'
 import type { BrokerContext } from '../host.ts'
+import { countsOf, surveySlab } from '../queue/paged-slab.ts'
 import type { Queue } from '../queue/queue.ts'
 import type { Slab } from '../queue/slab.ts'
 import { forEachKept, storedSlab } from '../queue/slab-file.ts'
+import { CountsRecord } from './counts-record.ts'
 import { KeptRecord } from './kept-record.ts'
 import { RecordType } from './record-type.ts'
 import { SegmentRecord } from './segment-record.ts'
@@ -95,6 +97,7 @@ export class Checkpointer {
   readonly #options: CheckpointerOptions
   readonly #kept = new KeptRecord()
   readonly #segmentRecord = new SegmentRecord()
+  readonly #countsRecord = new CountsRecord()
   #running: Promise<void> | undefined
   /** What the journal had when the last checkpoint had ended. */
   #baseBytes = 0
@@ -251,7 +254,11 @@ export class Checkpointer {
   }
 
   #appendSegment({ queue, slab }: Part): void {
-    this.#context.journal.append(this.#segmentRecord.of(queue.uid, storedSlab(slab)), RecordType.SEGMENT)
+    const { journal } = this.#context
+    const paged = slab.paged ?? surveySlab(slab)
+    journal.append(this.#segmentRecord.of(queue.uid, storedSlab(slab, paged)), RecordType.SEGMENT)
+    const counts = countsOf(paged)
+    if (counts.length > 0) journal.append(this.#countsRecord.of(queue.uid, slab.number, counts), RecordType.COUNTS)
   }
 
   /** Sees to it that each slab has a durable file, and the journal knows. */

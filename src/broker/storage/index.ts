@@ -1,3 +1,4 @@
+export { CountsRecord } from './counts-record.ts'
 export type { BindingDefinition, ExchangeDefinition, QueueDefinition } from './definition.ts'
 export { DefinitionLog } from './definition-log.ts'
 export { type DelayedEntry, DelayedRecord, releasedRecord } from './delayed-record.ts'

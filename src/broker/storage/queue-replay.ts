@@ -2,6 +2,7 @@ import type { Message } from '../message.ts'
 import type { CrashTail } from '../queue/crash-tail.ts'
 import { recordBytes } from '../queue/record.ts'
 import type { RestoredQueue } from '../queue/restored.ts'
+import type { FoundCounts } from './counts-record.ts'
 import type { StoredSlab } from './segment-record.ts'
 import { SegmentReplay } from './segment-replay.ts'
 import type { SettledRecord } from './settled-record.ts'
@@ -42,6 +43,13 @@ export class QueueReplay {
       this.#recent = slab
     }
     slab.add(offset, state, expiry, message)
+  }
+
+  count({ slabNumber, counts }: FoundCounts): void {
+    const slab = this.#slabs.get(slabNumber) ?? this.#segments.get(slabNumber)
+    for (let index = 0; index < counts.length; index += 2) {
+      slab?.count(counts[index] as number, counts[index + 1] as number)
+    }
   }
 
   settle({ slabNumber, from, end, count, bodyBytes }: SettledRecord): void {

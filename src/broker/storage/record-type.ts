@@ -14,6 +14,8 @@ export const RecordType = {
   STARTED: 6,
   /** Up to which slab of a queue dead letters may have been delivered before a crash: `crashTailRecord`. */
   CRASH_TAIL: 7,
+  /** How often messages of a quorum queue came back: `CountsRecord`. */
+  COUNTS: 8,
 
   VHOST_ADDED: 16,
   VHOST_DELETED: 17,

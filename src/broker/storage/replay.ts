@@ -2,6 +2,7 @@ import { Message } from '../message.ts'
 import { CrashTail } from '../queue/crash-tail.ts'
 import { JOURNALLED, REDELIVERED } from '../queue/record.ts'
 import type { RestoredQueue } from '../queue/restored.ts'
+import { readCounts } from './counts-record.ts'
 import { readCrashTail } from './crash-tail-record.ts'
 import { KeptRecord } from './kept-record.ts'
 import { readMessageRecord } from './message-record.ts'
@@ -63,6 +64,11 @@ export class MessageReplay {
       case RecordType.CLEAN:
         this.clean = true
         return true
+      case RecordType.COUNTS: {
+        const counts = readCounts(buffer, from)
+        this.#queues.get(counts.uid)?.count(counts)
+        return true
+      }
       case RecordType.CRASH_TAIL: {
         const { uid, lastSlabNumber, startedAt } = readCrashTail(buffer, from)
         this.#queue(uid).crashTail = new CrashTail(lastSlabNumber, startedAt)

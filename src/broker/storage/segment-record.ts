@@ -26,6 +26,8 @@ export interface StoredSlab {
   readonly expiry: number
   /** Where the live ones are: pairs of offsets, from and end (exclusive), ascending. Undefined: every record is live. */
   readonly runs: Int32Array | undefined
+  /** How often those came back that did, where the file need not have it: pairs of offset and count, ascending. */
+  readonly counts?: Int32Array
 }
 
 /**

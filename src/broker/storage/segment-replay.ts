@@ -9,6 +9,8 @@ export class SegmentReplay {
   #bodyBytes: number
   /** Pairs of offsets, from and end (exclusive), in the order in which they were settled. */
   readonly #settled: number[] = []
+  /** How often messages came back, by offset. */
+  #counts: Map<number, number> | undefined
 
   constructor(slab: StoredSlab) {
     this.#slab = slab
@@ -41,11 +43,18 @@ export class SegmentReplay {
     else this.#settled.push(from, end)
   }
 
+  /** A message came back. @param count how often by now */
+  count(offset: number, count: number): void {
+    this.#counts ??= new Map()
+    this.#counts.set(offset, count)
+  }
+
   /** @param crashed every message may have been delivered before. */
   finish(crashed: boolean): StoredSlab {
     const { end, takenTo, runs } = this.#slab
     return {
       ...this.#slab,
+      ...(this.#counts === undefined ? {} : { counts: inOrder(this.#counts) }),
       takenTo: crashed ? end : takenTo,
       live: this.live,
       liveBytes: this.#liveBytes,
@@ -53,6 +62,10 @@ export class SegmentReplay {
       runs: this.#settled.length === 0 ? runs : subtract(runs ?? Int32Array.of(0, end), this.#settled),
     }
   }
+}
+
+function inOrder(counts: ReadonlyMap<number, number>): Int32Array {
+  return Int32Array.from([...counts].sort((a, b) => a[0] - b[0]).flat())
 }
 
 /** What is left of the runs without the settled stretches; both are pairs of from and end, the runs ascending. */

@@ -6,6 +6,7 @@ import {
   recordLength,
   recordState,
   setRecordState,
+  withCount,
   writeContent,
   writeHead,
 } from '../queue/record.ts'
@@ -63,6 +64,15 @@ export class SlabReplay {
       this.#offsets.splice(index, 0, offset)
       this.#places.splice(index, 0, at)
     }
+  }
+
+  /** A message came back. @param count how often by now */
+  count(offset: number, count: number): void {
+    const index = this.#indexOf(offset)
+    const at = this.#places[index]
+    if (this.#offsets[index] !== offset || at === undefined || at === DEAD) return
+    const { words } = this.#memory
+    setRecordState(words, at, withCount(recordState(words, at), count) | REDELIVERED)
   }
 
   /** Every record that starts in [from, end) is settled. */

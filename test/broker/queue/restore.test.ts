@@ -1,8 +1,8 @@
 import test from 'ava'
 import { Message } from '../../../src/broker/message.ts'
-import { pagedFrom } from '../../../src/broker/queue/paged-slab.ts'
 import type { Slab } from '../../../src/broker/queue/slab.ts'
-import { encodeProperties, integerOf, type Properties } from '../../../src/codec/index.ts'
+import { RecordType } from '../../../src/broker/storage/index.ts'
+import { encodeProperties, integerOf, type Properties, PropertyView } from '../../../src/codec/index.ts'
 import { bodies, FakeConsumer, get, inChunk } from './fakes.ts'
 import {
   checkpoint,
@@ -301,7 +301,6 @@ test('the same slab cannot come back twice', (t) => {
       message: /twice/,
     },
   )
-  t.like(pagedFrom(3, 300, undefined, 0), { unread: 3, runs: undefined })
 })
 
 test('a queue goes through any number of crashes', async (t) => {
@@ -324,4 +323,112 @@ test('a queue goes through any number of crashes', async (t) => {
     ready(stored).slice(-20),
     Array.from({ length: 20 }, (_, index) => String(index)),
   )
+})
+
+const QUORUM = { 'x-queue-type': 'quorum', 'x-delivery-limit': -1 }
+
+/** What is ready, as basic.get gives it, with its delivery count; put back again without counting. */
+function counts({ queue }: Stored): [body: string, count: number | undefined][] {
+  const found: [string, number | undefined][] = []
+  const places: number[] = []
+  const view = new Message()
+  const properties = new PropertyView()
+  for (let place = queue.get(view, false); place >= 0; place = queue.get(view, false)) {
+    const count = integerOf(view.properties(properties).headers?.get('x-delivery-count'))
+    found.push([view.body.toString().trimEnd(), count])
+    places.push(place)
+  }
+  for (const place of places) queue.requeue(place, false)
+  return found
+}
+
+/** Every message is handed out, and those of these numbers come back so many times. */
+function handOut(stored: Stored, returns: Readonly<Record<string, number>>): void {
+  const { queue } = stored
+  for (let round = 0; ; round++) {
+    const taken: { place: number; body: string }[] = []
+    for (let next = get(queue); next !== undefined; next = get(queue)) taken.push(next)
+    for (const { place, body } of taken) queue.requeue(place, round < (returns[body.trimEnd()] ?? 0))
+    if (round > Math.max(...Object.values(returns))) return
+  }
+}
+
+const RETURNS = { 1: 2, 3: 1, 6: 70, 9: 1 }
+const COUNTED = Array.from({ length: 10 }, (_, id) => [String(id), (RETURNS as Record<number, number>)[id]])
+
+test('a quorum queue counts on after a crash, wherever its messages lie', async (t) => {
+  for (const filed of ['none', 'before', 'after', 'paged'] as const) {
+    const stored = storedQueue(QUORUM)
+    fill(stored, 10, 100, 5)
+    if (filed === 'before') {
+      await pageOutAll(stored)
+      checkpoint(stored)
+    }
+    handOut(stored, RETURNS)
+    stored.host.settle()
+    if (filed === 'after' || filed === 'paged') await pageOutAll(stored)
+    if (filed === 'after') for (const slab of slabsOf(stored.queue)) await slab.line.load(slab)
+    if (filed === 'paged') checkpoint(stored)
+    t.deepEqual(counts(stored), COUNTED as never)
+    let next = restart(stored)
+    t.deepEqual(counts(next), COUNTED as never, filed)
+    // Nobody has looked at it when it stops again.
+    next = restart(restart(next), true)
+    t.deepEqual(counts(next), COUNTED as never, filed)
+    await pageOutAll(next)
+    next = restart(next, true)
+    t.deepEqual(counts(next), COUNTED as never, filed)
+  }
+})
+
+test('an orderly stop keeps the counts of what lies in files that are older', async (t) => {
+  const stored = storedQueue(QUORUM)
+  fill(stored, 10, 100, 5)
+  await pageOutAll(stored)
+  handOut(stored, RETURNS)
+  for (const slab of slabsOf(stored.queue)) if (slab.number === 1) await pageOut(stored, slab)
+  checkpoint(stored)
+  const next = restart(stored, true)
+  for (const slab of slabsOf(next.queue)) await slab.line.load(slab)
+  // The file is still the first one, without a count.
+  for (const slab of slabsOf(next.queue)) await pageOut(next, slab)
+  t.deepEqual(counts(next), COUNTED as never)
+})
+
+test('a count of what is done with does not come upon what takes its place', (t) => {
+  const stored = storedQueue(QUORUM)
+  send(stored, 'a')
+  const { queue } = stored
+  queue.requeue(get(queue)?.place as number)
+  queue.acknowledge(get(queue)?.place as number)
+  send(stored, 'b')
+  stored.host.settle()
+  const next = restart(stored)
+  t.deepEqual(counts(next), [['b', undefined]])
+})
+
+test('returns are told of once a turn, and a classic queue tells of none', (t) => {
+  for (const [args, records] of [
+    [QUORUM, 1],
+    [{}, 0],
+  ] as const) {
+    const stored = storedQueue(args)
+    send(stored, 'abc')
+    const places = [1, 2, 3].map(() => get(stored.queue)?.place as number)
+    for (const place of places) stored.queue.requeue(place)
+    stored.host.settle()
+    t.is(stored.host.journal.records.filter(({ type }) => type === RecordType.COUNTS).length, records)
+  }
+})
+
+test('as many returns as may be are told of', (t) => {
+  const stored = storedQueue(QUORUM)
+  for (let id = 0; id < 20_000; id++) publish(stored.host, stored.queue, inChunk('x'))
+  const places: number[] = []
+  for (let next = get(stored.queue); next !== undefined; next = get(stored.queue)) places.push(next.place)
+  for (const place of places) stored.queue.requeue(place)
+  stored.host.settle()
+  const found = counts(restart(stored))
+  t.is(found.length, 20_000)
+  t.true(found.every(([, count]) => count === 1))
 })

@@ -1,9 +1,16 @@
 import type { Message } from '../../../src/broker/message.ts'
 import { PLACE_SPAN, PublishOutcome, type Queue, REFUSED } from '../../../src/broker/queue/index.ts'
+import { countsOf, surveySlab } from '../../../src/broker/queue/paged-slab.ts'
 import type { RestoredQueue } from '../../../src/broker/queue/restored.ts'
 import type { Slab } from '../../../src/broker/queue/slab.ts'
 import { forEachKept, storedSlab } from '../../../src/broker/queue/slab-file.ts'
-import { KeptRecord, MessageRecord, RecordType, SegmentRecord } from '../../../src/broker/storage/index.ts'
+import {
+  CountsRecord,
+  KeptRecord,
+  MessageRecord,
+  RecordType,
+  SegmentRecord,
+} from '../../../src/broker/storage/index.ts'
 import { MessageReplay } from '../../../src/broker/storage/replay.ts'
 import { FakeSegments } from './fake-segments.ts'
 import { FakeHost, inChunk } from './fakes.ts'
@@ -97,6 +104,8 @@ export function checkpoint({ host, queue }: Stored, inFile: (slab: Slab) => bool
     if (!slab.resident || (slab.segment !== undefined && inFile(slab))) {
       slab.segmentSynced = true
       journal.append(new SegmentRecord().of(queue.uid, storedSlab(slab)), RecordType.SEGMENT)
+      const counts = countsOf(slab.paged ?? surveySlab(slab))
+      if (counts.length > 0) journal.append(new CountsRecord().of(queue.uid, slab.number, counts), RecordType.COUNTS)
       continue
     }
     forEachKept(slab, (offset, state, expiry, message) => {

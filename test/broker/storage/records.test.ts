@@ -1,6 +1,10 @@
 import test from 'ava'
 import { Message } from '../../../src/broker/message.ts'
+import { CrashTail } from '../../../src/broker/queue/crash-tail.ts'
+import { readCounts } from '../../../src/broker/storage/counts-record.ts'
+import { crashTailRecord, readCrashTail } from '../../../src/broker/storage/crash-tail-record.ts'
 import {
+  CountsRecord,
   KeptRecord,
   MessageRecord,
   readMessageRecord,
@@ -91,4 +95,15 @@ test('a slab in a file comes back, with its runs or without', (t) => {
   t.deepEqual(readSegmentRecord(bytesOf(record.of(5, half)), 1), { uid: 5, slab: half })
   const nothing = { ...slab, runs: new Int32Array(0) }
   t.deepEqual(readSegmentRecord(bytesOf(record.of(5, nothing)), 1), { uid: 5, slab: nothing })
+})
+
+test('delivery counts come back', (t) => {
+  const record = new CountsRecord().of(9, 8, [0, 1, 0x7f_ffff, 0xff_ffff])
+  const { uid, slabNumber, counts } = readCounts(bytesOf(record), 1)
+  t.deepEqual([uid, slabNumber, ...counts], [9, 8, 0, 1, 0x7f_ffff, 0xff_ffff])
+})
+
+test('what a crash has left open comes back', (t) => {
+  const record = crashTailRecord(9, new CrashTail(0xffff_fffe, 1_770_000_000_123))
+  t.deepEqual(readCrashTail(bytesOf(record), 1), { uid: 9, lastSlabNumber: 0xffff_fffe, startedAt: 1_770_000_000_123 })
 })
