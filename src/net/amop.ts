@@ -1,0 +1,2 @@
+export { AddressLimits } from './address-limits.ts'
+export { openAmopListener } from './amop-listener.ts'
