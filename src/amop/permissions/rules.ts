@@ -41,7 +41,7 @@ export function parsePermissions(text: string): PermissionRules {
   try {
     json = JSON.parse(text.replace(/^\ufeff/, ''))
   } catch (error) {
-    throw new PermissionFileError(`not JSON: ${(error as Error).message}`)
+    throw new PermissionFileError(`not JSON: ${jsonProblem(text, (error as Error).message)}`)
   }
   const file = fields(json, 'the file', ['rules', 'others'])
   if (!Array.isArray(file.rules)) throw new PermissionFileError('rules must be a list')
@@ -49,6 +49,14 @@ export function parsePermissions(text: string): PermissionRules {
     rules: file.rules.map((rule, index) => readRule(rule, `rules[${index}]`)),
     others: file.others === undefined ? { publish: [], subscribe: [] } : readGrants(file.others, 'others', []),
   }
+}
+
+/** V8 counts characters, where it says the place at all; people count lines. */
+function jsonProblem(text: string, message: string): string {
+  const [, position] = /at position (\d+)/.exec(message) ?? []
+  if (position === undefined || /\(line /.test(message)) return message
+  const before = text.slice(0, Number(position)).split('\n')
+  return `${message} (line ${before.length} column ${(before.at(-1) as string).length + 1})`
 }
 
 function readRule(json: unknown, where: string): Rule {

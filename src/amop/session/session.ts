@@ -114,9 +114,10 @@ export class SdkSession implements PrivateSession, Publisher {
     this.#leave('its session ended')
   }
 
-  close(reason: string): void {
+  /** @param level of the line that says so: `debug` when it is nobody's fault. */
+  close(reason: string, level: 'warn' | 'debug' = 'warn'): void {
     if (this.closed) return
-    this.amop.log.warn(`amop session ${this.name} is closed: ${reason}`, {
+    this.amop.log[level](`amop session ${this.name} is closed: ${reason}`, {
       session: this.name,
       clientType: this.clientType,
       subject: this.peer.certificate?.subject.replaceAll('\n', ','),
