@@ -2,8 +2,11 @@ export { type LogFields, type Logger, type LogLevel, silentLogger } from './base
 export { AmqpError, type ErrorScope } from './broker/index.ts'
 export { ListenError } from './net/index.ts'
 export {
+  type AmopCertificates,
+  type AmopSessionView,
   type BindingOptions,
   Broker,
+  type BrokerAmopOptions,
   type BrokerOptions,
   type BrokerTlsOptions,
   type ConnectionView,

@@ -1,8 +1,12 @@
 import { setMaxListeners } from 'node:events'
+import type { PermissionRules } from '../amop/index.ts'
 import { Connection, type ConnectionState } from '../amqp/index.ts'
 import { hostAndPort } from '../base/index.ts'
 import { notAllowed, type VirtualHost } from '../broker/index.ts'
 import { type AmqpListenerOptions, type Listener, openAmqpListener } from '../net/index.ts'
+import type { AmopNode, AmopSessionView } from './amop/amop-node.ts'
+import { loadAmop } from './amop/load.ts'
+import type { AmopCertificates } from './amop/own-certificates.ts'
 import { explainStoreError, openDataDirectory } from './data-directory.ts'
 import type { Machine } from './data-store.ts'
 import {
@@ -17,6 +21,7 @@ import { BrokerNode } from './node.ts'
 import { type BrokerOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { type Publishing, type PublishOutcome, publish } from './publishing.ts'
 import { QueueView } from './queue-view.ts'
+import { reachable } from './reachable.ts'
 
 /** One client's connection, as it is when somebody looks. */
 export interface ConnectionView {
@@ -55,6 +60,7 @@ export class Broker implements AsyncDisposable {
   readonly port: number
   /** The port for AMQP over TLS; undefined without the option `tls`. */
   readonly tlsPort: number | undefined
+  readonly #amop: AmopNode | undefined
   readonly #options: ResolvedOptions
   readonly #node: BrokerNode
   readonly #listeners: readonly Listener[]
@@ -63,12 +69,18 @@ export class Broker implements AsyncDisposable {
   readonly #failed = new AbortController()
   #stopped: Promise<void> | undefined
 
-  private constructor(options: ResolvedOptions, node: BrokerNode, listeners: readonly Listener[]) {
+  private constructor(
+    options: ResolvedOptions,
+    node: BrokerNode,
+    listeners: readonly Listener[],
+    amop: AmopNode | undefined,
+  ) {
     // Any number of publishes may wait for the disk, and of tests for a queue.
     setMaxListeners(0, this.#failed.signal, this.#stopping.signal)
     this.#options = options
     this.#node = node
     this.#listeners = listeners
+    this.#amop = amop
     this.host = options.host
     this.port = listeners.find(({ tls }) => !tls)?.port ?? 0
     this.tlsPort = listeners.find(({ tls }) => tls)?.port
@@ -91,15 +103,17 @@ export class Broker implements AsyncDisposable {
     }
     const node = await openNode({ ...resolved, onFatal: (error) => fail(error) }, machine)
     const listeners: Listener[] = []
+    let amop: AmopNode | undefined
     try {
       await openListeners(resolved, node, listeners)
+      amop = await openAmop(resolved, node)
       if (failure !== undefined) throw failure
     } catch (error) {
-      await Promise.all(listeners.map((listener) => listener.close()))
+      await Promise.all([...listeners.map((listener) => listener.close()), amop?.close()])
       await node.close()
       throw error
     }
-    const broker = new Broker(resolved, node, listeners)
+    const broker = new Broker(resolved, node, listeners, amop)
     fail = (error) => broker.#fail(error)
     return broker
   }
@@ -124,6 +138,36 @@ export class Broker implements AsyncDisposable {
       vhost: vhost?.name,
       channelCount: channels.size,
     }))
+  }
+
+  /** The ports for FISCO BCOS SDKs, in the order of the option `amop.ports`; empty without the option `amop`. */
+  get amopPorts(): readonly number[] {
+    return this.#amop?.ports ?? []
+  }
+
+  /**
+   * What an SDK, or `AmopClient`, connects with, as PEM; undefined without the option `amop`, over plain TCP, and when
+   * somebody else made the certificates.
+   */
+  get amopCertificates(): AmopCertificates | undefined {
+    return this.#amop?.certificates
+  }
+
+  /** Which SDKs are connected now. */
+  get amopSessions(): AmopSessionView[] {
+    return this.#amop?.sessions ?? []
+  }
+
+  /**
+   * Sets anew who may publish and subscribe to which AMOP topics; holds at once, also for those who are connected.
+   * @param rules undefined: everybody may do everything.
+   * @throws Error without the option `amop`.
+   */
+  setAmopPermissions(rules: PermissionRules | undefined): void {
+    if (this.#amop === undefined) throw new Error('this broker was started without the option `amop`')
+    this.#node.context.clock.refresh()
+    this.#node.context.turn.schedule()
+    this.#amop.setPermissions(rules)
   }
 
   /** Names of the virtual hosts. */
@@ -197,11 +241,12 @@ export class Broker implements AsyncDisposable {
   }
 
   /**
-   * Closes every connection, as an operator would: 320 `CONNECTION_FORCED`. For tests of a client that reconnects.
-   * Resolves when all sockets that were open have gone.
+   * Closes every connection, as an operator would: 320 `CONNECTION_FORCED`, and SDKs without a word, since AMOP has none.
+   * For tests of a client that reconnects. Resolves when all sockets that were open have gone.
    */
   async closeConnections(reason = 'Closed via management plugin'): Promise<void> {
     this.#node.closeConnections(`CONNECTION_FORCED - ${reason}`)
+    this.#amop?.closeSessions(reason)
     await this.#drain(FAREWELL_MS)
   }
 
@@ -211,6 +256,7 @@ export class Broker implements AsyncDisposable {
    */
   async reset(): Promise<void> {
     this.#node.closeConnections('CONNECTION_FORCED - the broker was reset')
+    this.#amop?.closeSessions('the broker was reset')
     // At once, so that who reconnects while others are still leaving finds the new state.
     this.#node.reset()
     await this.#drain(FAREWELL_MS)
@@ -232,10 +278,11 @@ export class Broker implements AsyncDisposable {
 
   async #stop({ timeoutMs = 5000 }: StopOptions): Promise<void> {
     this.#stopping.abort()
-    for (const listener of this.#listeners) listener.stopAccepting()
+    this.#stopAccepting()
     this.#node.closeConnections("CONNECTION_FORCED - broker forced connection closure with reason 'shutdown'")
+    this.#amop?.closeSessions('the broker is stopped')
     await this.#drain(timeoutMs)
-    await Promise.all(this.#listeners.map((listener) => listener.close()))
+    await Promise.all([...this.#listeners.map((listener) => listener.close()), this.#amop?.close()])
     try {
       await this.#node.close()
     } catch (error) {
@@ -248,14 +295,20 @@ export class Broker implements AsyncDisposable {
   #fail(error: Error): void {
     const { log, onFatal } = this.#options
     log.error(`the broker closes all connections and serves nobody any more: ${error.message}`)
-    for (const listener of this.#listeners) listener.stopAccepting()
+    this.#stopAccepting()
+    this.#amop?.closeSessions('the data directory cannot be synced')
     this.#node.abortConnections('INTERNAL_ERROR - the data directory cannot be synced')
     this.#failed.abort(error)
     onFatal?.(error)
   }
 
+  #stopAccepting(): void {
+    for (const listener of this.#listeners) listener.stopAccepting()
+    this.#amop?.stopAccepting()
+  }
+
   async #drain(timeoutMs: number): Promise<void> {
-    await Promise.all(this.#listeners.map((listener) => listener.drain(timeoutMs)))
+    await Promise.all([...this.#listeners.map((listener) => listener.drain(timeoutMs)), this.#amop?.drain(timeoutMs)])
   }
 
   /** Enters the broker from outside, as a read from a socket does: the time is looked at, and the turn has an end. */
@@ -273,12 +326,6 @@ export class Broker implements AsyncDisposable {
     const path = vhost === '/' ? '' : `/${encodeURIComponent(vhost)}`
     return `${scheme}://${credentials}@${hostAndPort(reachable(this.host), port)}${path}`
   }
-}
-
-/** A listener on all addresses is reached through this host's own. */
-function reachable(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1'
-  return host === '::' ? '::1' : host
 }
 
 async function openNode(options: ResolvedOptions, machine: Machine | undefined): Promise<BrokerNode> {
@@ -302,4 +349,12 @@ async function openListeners(options: ResolvedOptions, node: BrokerNode, opened:
   } satisfies Partial<AmqpListenerOptions>
   opened.push(await openAmqpListener({ ...shared, port }))
   if (tls !== undefined) opened.push(await openAmqpListener({ ...shared, port: tls.port, tls }))
+}
+
+async function openAmop(options: ResolvedOptions, node: BrokerNode): Promise<AmopNode | undefined> {
+  if (options.amop === undefined) return undefined
+  const { AmopNode, createAmopContext } = await loadAmop()
+  const amop = createAmopContext(options.amop, node.context)
+  const { turn, log } = node.context
+  return AmopNode.open(options.amop, { amop, turn, log, handshakeTimeoutMs: options.handshakeTimeoutMs })
 }

@@ -1,6 +1,8 @@
 import { totalmem } from 'node:os'
 import { type Logger, silentLogger } from '../base/index.ts'
 import type { SyncMode } from '../store/index.ts'
+import { type BrokerAmopOptions, type ResolvedAmopOptions, resolveAmopOptions } from './amop/options.ts'
+import { OptionError } from './option-error.ts'
 
 /** What a broker may be told; everything has a default. Given once, at the start. */
 export interface BrokerOptions {
@@ -10,6 +12,11 @@ export interface BrokerOptions {
   readonly port?: number
   /** Opens a second port for AMQP over TLS (AMQPS). */
   readonly tls?: BrokerTlsOptions
+  /**
+   * Makes it an AMOP node, too: FISCO BCOS 2.x SDKs connect, and what they send and what queues hold meet in the exchange
+   * `amq.amop`. Default: none. See docs/amop.md.
+   */
+  readonly amop?: BrokerAmopOptions
   /** The user that exists from the start, an administrator with all permissions. Default `guest`. */
   readonly user?: string
   /** Default `guest`. */
@@ -83,11 +90,12 @@ export interface BrokerTlsOptions {
   readonly ca?: string | Buffer
 }
 
-type Settled = Required<Omit<BrokerOptions, 'tls' | 'dataDir' | 'onFatal'>>
+type Settled = Required<Omit<BrokerOptions, 'tls' | 'amop' | 'dataDir' | 'onFatal'>>
 
 /** The options with every default filled in. */
 export interface ResolvedOptions extends Settled {
   readonly tls: (Required<Pick<BrokerTlsOptions, 'port' | 'cert' | 'key'>> & Pick<BrokerTlsOptions, 'ca'>) | undefined
+  readonly amop: ResolvedAmopOptions | undefined
   readonly dataDir: string | undefined
   readonly onFatal: ((error: Error) => void) | undefined
   /** The watermark in bytes. */
@@ -139,25 +147,16 @@ export const DEFAULT_OPTIONS = {
   announceVersion: '3.13.7',
 } as const satisfies Settled
 
-const OPTION_NAMES: ReadonlySet<string> = new Set([...Object.keys(DEFAULT_OPTIONS), 'tls', 'dataDir', 'onFatal'])
-
-/** An option that cannot be: says which, what it was, and what is allowed. */
-export class OptionError extends RangeError {
-  /** The option's name, such as `frameMax`. */
-  readonly option: string
-
-  constructor(option: string, value: unknown, allowed: string) {
-    super(`${option}: ${JSON.stringify(value)} is not ${allowed}`)
-    this.name = 'OptionError'
-    this.option = option
-  }
-}
+const OPTION_NAMES: ReadonlySet<string> = new Set([
+  ...Object.keys(DEFAULT_OPTIONS),
+  ...['tls', 'amop', 'dataDir', 'onFatal'],
+])
 
 /** @throws OptionError */
 export function resolveOptions(options: BrokerOptions): ResolvedOptions {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
   const settled: Settled = { ...DEFAULT_OPTIONS, ...given }
-  const { tls, dataDir, onFatal } = options
+  const { tls, amop, dataDir, onFatal } = options
   for (const name of Object.keys(given)) {
     if (!OPTION_NAMES.has(name)) throw new OptionError(name, given[name], 'an option of Broker.start')
   }
@@ -177,6 +176,7 @@ export function resolveOptions(options: BrokerOptions): ResolvedOptions {
   return {
     ...settled,
     tls: tls === undefined ? undefined : { ...tls, port: tls.port ?? 0 },
+    amop: amop === undefined ? undefined : resolveAmopOptions(amop, { ...settled, dataDir }),
     dataDir,
     onFatal,
     memoryHighWatermark,

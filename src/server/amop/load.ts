@@ -1,0 +1,9 @@
+/** The AMOP node. Loaded only when somebody asks for one. */
+export function loadAmop(): Promise<typeof import('./amop-node.ts')> {
+  return import('./amop-node.ts')
+}
+
+/** What makes certificates for AMOP. Loaded only when some are made. */
+export function loadAmopCertificates(): Promise<typeof import('./certificate-maker.ts')> {
+  return import('./certificate-maker.ts')
+}
