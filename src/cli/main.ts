@@ -30,6 +30,11 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     load: async () => (await import('./export.ts')).exportCommand(),
   },
   {
+    name: 'amop-certs',
+    summary: 'make certificates for an AMOP node and its SDKs',
+    load: async () => (await import('./amop/certs.ts')).certsCommand(),
+  },
+  {
     name: 'version',
     summary: 'print the version',
     load: async () => (await import('./version.ts')).versionCommand(),

@@ -16,8 +16,8 @@ test('every fallback is a value that its own parser takes', (t) => {
   t.is(settings.tlsPort, undefined)
 })
 
-test('without any setting the broker gets the defaults of the embedding API, but for port and directory', (t) => {
-  const options = brokerOptions(resolveSettings(START_SETTINGS, {}, {}), silentLogger)
+test('without any setting the broker gets the defaults of the embedding API, but for port and directory', async (t) => {
+  const options = await brokerOptions(resolveSettings(START_SETTINGS, {}, {}), silentLogger)
   t.like(options, {
     maxMessageSize: 16 * 1024 * 1024,
     consumerTimeoutMs: 1_800_000,

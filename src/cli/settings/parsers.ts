@@ -42,6 +42,26 @@ export function oneOf<const T extends string>(...values: readonly T[]): Parser<T
   }
 }
 
+export function yesOrNo(text: string): boolean {
+  return oneOf('yes', 'no')(text) === 'yes'
+}
+
+/** Values between commas. */
+export function listOf<T>(parse: Parser<T>): Parser<readonly T[]> {
+  return (text) => text.split(',').map((part) => parse(part.trim()))
+}
+
+/** A text that something else knows how to check. */
+export function checked(check: {
+  readonly allowed: string
+  readonly holds: (text: string) => boolean
+}): Parser<string> {
+  return (text) => {
+    if (!check.holds(text)) throw new ValueError(check.allowed)
+    return text
+  }
+}
+
 /** Names between commas, or `none`. */
 export function namesOrNone(text: string): readonly string[] | 'none' {
   if (text === 'none') return 'none'

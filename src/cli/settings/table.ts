@@ -12,6 +12,8 @@ export interface Setting<T> {
   readonly help: string
   /** The text that counts when nobody sets it; without one the value is undefined. */
   readonly fallback?: string
+  /** The flag may be given more than once, which is as if its values were given between commas. */
+  readonly repeatable?: boolean
   /** Other environment variables that set it, after its own. */
   readonly aliases?: readonly string[]
   readonly parse: Parser<T>
@@ -43,7 +45,10 @@ export function variableOf(key: string): string {
 /** Gives the command a flag for each row. */
 export function addFlags(command: Command, table: SettingTable): Command {
   for (const [key, setting] of Object.entries(table)) {
-    command.addOption(new Option(`${flagOf(key)} <${setting.value}>`, describe(key, setting)))
+    const option = new Option(`${flagOf(key)} <${setting.value}>`, describe(key, setting))
+    if (setting.repeatable)
+      option.argParser((text, former?: string) => (former === undefined ? text : `${former},${text}`))
+    command.addOption(option)
   }
   return command
 }

@@ -1,17 +1,23 @@
-import { readFileSync } from 'node:fs'
 import type { Logger } from '../../base/index.ts'
 import type { BrokerOptions, BrokerTlsOptions } from '../../server/index.ts'
 import { UsageError } from '../errors.ts'
 import { flagOf } from '../settings/table.ts'
+import { amopOptions } from './amop-options.ts'
+import { readFileOf } from './read-file.ts'
 import type { StartSettings } from './settings.ts'
 
-/** What the settings mean to the broker. @throws UsageError when TLS is asked for by halves, or a file cannot be read. */
-export function brokerOptions(settings: StartSettings, log: Logger): BrokerOptions {
+/**
+ * What the settings mean to the broker.
+ * @throws UsageError when TLS or AMOP is asked for by halves, or a file cannot be read or says something that cannot be.
+ */
+export async function brokerOptions(settings: StartSettings, log: Logger): Promise<BrokerOptions> {
   const tls = tlsOptions(settings)
+  const amop = await amopOptions(settings)
   return {
     host: settings.bind,
     port: settings.port,
     ...(tls === undefined ? {} : { tls }),
+    ...(amop === undefined ? {} : { amop }),
     user: settings.defaultUser,
     password: settings.defaultPass,
     vhost: settings.defaultVhost,
@@ -46,19 +52,8 @@ function tlsOptions({ tlsPort, tlsCert, tlsKey, tlsCa }: StartSettings): BrokerT
   }
   return {
     port: tlsPort,
-    cert: readPem('tlsCert', tlsCert),
-    key: readPem('tlsKey', tlsKey),
-    ...(tlsCa === undefined ? {} : { ca: readPem('tlsCa', tlsCa) }),
-  }
-}
-
-function readPem(key: string, path: string): Buffer {
-  try {
-    return readFileSync(path)
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const reason =
-      code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'this user may not read it' : message
-    throw new UsageError(`${flagOf(key)}: cannot read ${path}: ${reason}`)
+    cert: readFileOf('tlsCert', tlsCert),
+    key: readFileOf('tlsKey', tlsKey),
+    ...(tlsCa === undefined ? {} : { ca: readFileOf('tlsCa', tlsCa) }),
   }
 }

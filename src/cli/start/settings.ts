@@ -10,6 +10,7 @@ import {
   wholeNumber,
 } from '../settings/parsers.ts'
 import type { SettingsOf, SettingTable } from '../settings/table.ts'
+import { AMOP_SETTINGS } from './amop-settings.ts'
 
 /** The one list of what `leveret start` can be told. */
 export const START_SETTINGS = {
@@ -79,6 +80,7 @@ export const START_SETTINGS = {
     help: 'authority, PEM, whose certificate every TLS client must then show',
     parse: notEmpty('a file'),
   },
+  ...AMOP_SETTINGS,
   defaultUser: {
     value: 'NAME',
     help: 'user that an empty data directory gets, an administrator',

@@ -1,6 +1,7 @@
 import { hostAndPort } from '../../base/index.ts'
 import { Broker, createWinstonLogger, DeferredLogger, packageVersion } from '../../server/index.ts'
 import { ExitCode } from '../errors.ts'
+import { readPermissions } from './amop-options.ts'
 import { brokerOptions } from './broker-options.ts'
 import { dieOnDefects } from './defects.ts'
 import { dieOfDisk } from './fatal.ts'
@@ -16,8 +17,9 @@ export async function start(settings: StartSettings): Promise<void> {
   dieOnDefects(settings.logLevel === 'debug')
   const log = new DeferredLogger(settings.logLevel === 'debug')
   const onFatal = (error: Error): void => dieOfDisk(error, settings.sync)
-  const starting = Broker.start({ ...brokerOptions(settings, log), onFatal })
+  const starting = brokerOptions(settings, log).then((options) => Broker.start({ ...options, onFatal }))
   stopOnSignals(starting, log)
+  rereadOnHangup(starting, settings, log)
   const broker = await starting
   warnOfOpenDoors(settings, log)
   const { logLevel, logFormat } = settings
@@ -29,6 +31,7 @@ export async function start(settings: StartSettings): Promise<void> {
   announcer.info('Server startup complete', {
     amqp: hostAndPort(broker.host, broker.port),
     amqps: broker.tlsPort === undefined ? undefined : hostAndPort(broker.host, broker.tlsPort),
+    amop: amopAddresses(broker, settings),
     version: packageVersion(),
     pid: process.pid,
   })
@@ -63,6 +66,33 @@ function stopOnSignals(starting: Promise<Broker>, log: DeferredLogger): void {
       )
     })
   }
+}
+
+/** SIGHUP reads the file of permissions again; one that is wrong changes nothing. */
+function rereadOnHangup(
+  starting: Promise<Broker>,
+  { amopPermissions: file }: StartSettings,
+  log: DeferredLogger,
+): void {
+  if (file === undefined) return
+  const reread = async (): Promise<void> => {
+    const broker = await starting
+    try {
+      const permissions = await readPermissions(file)
+      broker.setAmopPermissions(permissions)
+      log.info('amop: permissions were read again', { file, rules: permissions.rules.length })
+    } catch (error) {
+      log.error(`amop: permissions stay as they were: ${(error as Error).message}`)
+    }
+  }
+  process.on('SIGHUP', () => {
+    // A start that fails reports that itself.
+    starting.then(reread, () => undefined)
+  })
+}
+
+function amopAddresses({ host, amopPorts }: Broker, { amopBind = host }: StartSettings): string | undefined {
+  return amopPorts.map((port) => hostAndPort(amopBind, port)).join() || undefined
 }
 
 /** The well-known password is harmless only as long as strangers cannot use it. */
