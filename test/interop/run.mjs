@@ -1,5 +1,5 @@
 // Puts clients and test suites that others wrote to work against one broker: Leveret as `leveret start` runs it, or the
-// broker behind --url. Usage: run.mjs [--url amqp://...] [--only name,name] [--list]
+// broker behind --url. Usage: run.mjs [--url amqp://...] [--only name,name,prefix-*] [--list]
 import { parseArgs } from 'node:util'
 import { startLeveret, urlBroker } from './lib/broker.mjs'
 import { Droppable } from './lib/droppable.mjs'
@@ -23,6 +23,7 @@ async function prepare(suite) {
 }
 
 async function work(suite, prepared) {
+  if (suite.ownBroker) return suite.run(prepared)
   // A broker of its own for each suite: a broken one fails its suite only, and no suite finds another's queues.
   const broker = options.url ? urlBroker(options.url) : await startLeveret(suite.brokerOptions)
   const droppable = await Droppable.start(broker)
@@ -76,12 +77,18 @@ async function one(suite, prepared) {
   }
 }
 
+/** `amop-*` chooses all whose names begin so. */
+function isNamed(suite, name) {
+  return name.endsWith('*') ? suite.name.startsWith(name.slice(0, -1)) : suite.name === name
+}
+
 function chosen() {
-  if (!options.only) return suites
+  const there = options.url ? suites.filter((suite) => !suite.ownBroker) : suites
+  if (!options.only) return there
   const names = options.only.split(',')
-  const unknown = names.filter((name) => !suites.some((suite) => suite.name === name))
+  const unknown = names.filter((name) => !there.some((suite) => isNamed(suite, name)))
   if (unknown.length > 0) throw new Error(`no suite named ${unknown.join(', ')}; --list names them`)
-  return suites.filter((suite) => names.includes(suite.name))
+  return there.filter((suite) => names.some((name) => isNamed(suite, name)))
 }
 
 /**

@@ -1,0 +1,41 @@
+import { Checks } from '../amop/lib/checks.mjs'
+import { installSdks } from '../amop/lib/install.mjs'
+import { AmopNode } from '../amop/lib/node.mjs'
+import { examples } from '../amop/suites/examples.mjs'
+import { matrix } from '../amop/suites/matrix.mjs'
+import { privateTopics } from '../amop/suites/private.mjs'
+
+const ALL = ['go', 'java', 'web3']
+
+/**
+ * A suite over real FISCO BCOS SDKs, with a node of its own that it may end and start again.
+ * @param act gets `checks` and `{ sdks, node }`.
+ */
+function suite(name, about, act, { kinds = ALL, node: options, together = false } = {}) {
+  const run = async ({ sdks, missing }) => {
+    const checks = new Checks()
+    for (const reason of missing) checks.skip(reason)
+    const node = await AmopNode.start(options)
+    try {
+      await act(checks, { sdks, node })
+      await checks.case('the node is there to the end and stops in good order', () => node.halt())
+    } catch (error) {
+      checks.fail(`${error.stack ?? error}\n${node.tail()}`)
+    } finally {
+      await node.discard()
+    }
+    const { passed, failed, skipped } = checks
+    const version = Object.values(sdks)
+      .map((sdk) => sdk.version)
+      .join(', ')
+    return { passed, failed, skipped, version, output: checks.lines.join('\n') }
+  }
+  return { name, about, install: () => installSdks(kinds), run, ownBroker: true, together }
+}
+
+export const amop = [
+  suite('amop-examples', "go-sdk's own example programs", examples, { kinds: ['go'], together: true }),
+  suite('amop-matrix', 'each SDK as publisher against each as subscriber', matrix),
+  suite('amop-matrix-rsa', 'the same with RSA certificates', matrix, { node: { keyType: 'rsa' } }),
+  suite('amop-private', 'private topics of go-sdk and java-sdk', privateTopics, { kinds: ['go', 'java'] }),
+]
