@@ -22,6 +22,26 @@ export function isPrivateTopic(topic: string): boolean {
   return topic.startsWith(VERIFIED)
 }
 
+/** What the messages of a private topic are sent to. */
+export function privateTopicOf(name: string): string {
+  return VERIFIED + name
+}
+
+/** How one subscriber of a private topic is reached for its challenge. @param uuid 32 hex digits. */
+export function challengeTopicOf(privateTopic: string, uuid: string): string {
+  return `${CHALLENGE}${privateTopic}_${uuid}`
+}
+
+/** How a publisher of a private topic is found. */
+export function publisherTopicOf(privateTopic: string): string {
+  return PUBLISHER + privateTopic
+}
+
+/** True when it is a name under which a subscriber of that private topic is challenged. */
+export function isChallengeTopic(topic: string, privateTopic: string): boolean {
+  return topic.startsWith(`${CHALLENGE}${privateTopic}_`)
+}
+
 /** The private topic that a session with this name publishes to. */
 export function publishedPrivateTopic(topic: string): string | undefined {
   return topic.startsWith(PUBLISHER + VERIFIED) ? topic.slice(PUBLISHER.length) : undefined

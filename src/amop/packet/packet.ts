@@ -91,12 +91,18 @@ export class Packet {
    * @throws RangeError for another seq, or when the frame would be longer than `FRAME_BYTES_MAX`.
    */
   static make(type: number, seq: string, result: number, body: Buffer): Packet {
-    const length = HEADER_BYTES + body.length
+    const packet = Packet.allocate(type, seq, result, body.length)
+    packet.frame.set(body, HEADER_BYTES)
+    return packet
+  }
+
+  /** As `make`, with a body that its maker has to fill before anybody else sees it. */
+  static allocate(type: number, seq: string, result: number, bodyBytes: number): Packet {
+    const length = HEADER_BYTES + bodyBytes
     if (seq.length !== SEQ_BYTES) throw new RangeError(`a seq has ${SEQ_BYTES} characters, not ${seq.length}`)
     if (length > FRAME_BYTES_MAX) throw new RangeError(`a frame of ${length} bytes is over ${FRAME_BYTES_MAX}`)
     const frame = Buffer.allocUnsafeSlow(length)
     HEADER.encode({ length, type, seq, result }, frame, 0)
-    frame.set(body, HEADER_BYTES)
     return new Packet(type, seq, result, frame)
   }
 

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { struct, u8 } from 'buffer-layout'
-import { HEADER_BYTES } from './packet.ts'
+import { HEADER_BYTES, Packet } from './packet.ts'
 
 // The body of frames that carry a topic:
 //
@@ -52,4 +52,19 @@ export function encodeTopicBody(topic: string, data: Buffer): Buffer {
   body.write(topic, 1)
   body.set(data, t)
   return body
+}
+
+/**
+ * A packet with a topic, its data copied once.
+ * @throws RangeError as `encodeTopicBody` and `Packet.make` do.
+ */
+export function makeTopicPacket(type: number, seq: string, result: number, topic: string, data: Uint8Array): Packet {
+  if (!fitsTopicBody(topic)) throw new RangeError(`a topic has at most ${TOPIC_BYTES_MAX} bytes of UTF-8`)
+  const t = 1 + Buffer.byteLength(topic)
+  const packet = Packet.allocate(type, seq, result, t + data.length)
+  const { frame } = packet
+  TOPIC_HEAD.encode({ t }, frame, HEADER_BYTES)
+  frame.write(topic, HEADER_BYTES + 1)
+  frame.set(data, HEADER_BYTES + t)
+  return packet
 }

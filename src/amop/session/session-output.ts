@@ -34,7 +34,7 @@ export class SessionOutput {
     transport: AmopTransport,
     clock: Clock,
     timers: Timers,
-    settings: AmopSettings,
+    settings: Pick<AmopSettings, 'outputBytesMax' | 'outputTimeoutMs'>,
     full: () => void,
     stuck: () => void,
   ) {
