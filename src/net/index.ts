@@ -1,4 +1,6 @@
 export type { AddressLimits, AddressLimitsOptions } from './address-limits.ts'
+export { type AmopConnectOptions, amopClientOptions, parseNode } from './amop-client.ts'
+export type { AmopCertificates } from './amop-client-socket.ts'
 export type { AmopListenerOptions, AmopTlsOptions } from './amop-listener.ts'
 export type { AmopMachine, AmopMachineFactory } from './amop-machine.ts'
 export { type AmqpListenerOptions, openAmqpListener } from './amqp-listener.ts'

@@ -1,0 +1,158 @@
+import { X509Certificate } from 'node:crypto'
+import { connect, type Socket } from 'node:net'
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
+import type { AmopTransport, ConnectionEvents, Dial, NodeAddress } from '../amop/index.ts'
+
+/** PEM, as an SDK has them. */
+export interface AmopCertificates {
+  /** The authority that both sides' certificates are under. */
+  readonly ca: string | Buffer
+  /** The client's own certificate, with those between it and the authority. */
+  readonly cert: string | Buffer
+  /** The private key of it. */
+  readonly key: string | Buffer
+}
+
+/** Nodes use secp256k1 above all, and OpenSSL wants it named for certificates on it to be taken. */
+const CURVES = 'secp256k1:X25519:prime256v1:secp384r1'
+
+/** How long a connection that was ended waits until what it has written is taken. */
+const LINGER_MS = 2_000
+
+/**
+ * @param certificates undefined for plain TCP, which only tests have.
+ * @throws Error with one line when certificate or key are no good.
+ */
+export function createDial(certificates: AmopCertificates | undefined): Dial {
+  const tls = certificates && tlsOptions(certificates)
+  return (address, events) => {
+    const socket = tls === undefined ? connect({ ...address }) : secure(address, tls)
+    socket.setNoDelay(true)
+    new ClientSocket(socket, tls !== undefined, events)
+    return () => void socket.destroy()
+  }
+}
+
+function tlsOptions({ ca, cert, key }: AmopCertificates): ConnectionOptions {
+  let certificate: X509Certificate
+  try {
+    certificate = new X509Certificate(cert)
+    new X509Certificate(ca)
+  } catch (error) {
+    throw new Error('the certificate or its authority cannot be read: not in PEM form', { cause: error })
+  }
+  return {
+    ca,
+    cert,
+    key,
+    rejectUnauthorized: true,
+    ecdhCurve: CURVES,
+    minVersion: 'TLSv1.2',
+    // TLS 1.3 has no signatures on this curve.
+    ...(curveOf(certificate) === 'secp256k1' && { maxVersion: 'TLSv1.2' as const }),
+    // A node is known by its authority, as in all SDKs: it has no name.
+    checkServerIdentity: () => undefined,
+  }
+}
+
+function curveOf(certificate: X509Certificate): string | undefined {
+  return certificate.publicKey.asymmetricKeyDetails?.namedCurve
+}
+
+function secure({ host, port }: NodeAddress, options: ConnectionOptions): TLSSocket {
+  const socket = connectTls({ ...options, host, port, servername: '' })
+  // Node 24 and 26 crash when they make the old form of a secp256k1 certificate, which they would for its host name. The
+  // chain has been checked by then.
+  socket.getPeerCertificate = (() => ({})) as unknown as TLSSocket['getPeerCertificate']
+  // Without this, frames that wait leave in one TLS record, and a reader that takes one frame a read falls behind.
+  ;(socket as unknown as { _writev: null })._writev = null
+  return socket
+}
+
+/** Carries one connection over one socket. */
+class ClientSocket implements AmopTransport {
+  readonly #socket: Socket
+  readonly #events: ConnectionEvents
+  #error: Error | undefined
+  #opened = false
+  #heard = false
+  #linger: NodeJS.Timeout | undefined
+  readonly #taken = (): void => this.#events.writable()
+
+  constructor(socket: Socket, tls: boolean, events: ConnectionEvents) {
+    this.#socket = socket
+    this.#events = events
+    socket.once(tls ? 'secureConnect' : 'connect', () => {
+      this.#opened = true
+      events.opened(this)
+    })
+    socket.on('data', (chunk: Buffer) => {
+      this.#heard = true
+      events.received(chunk)
+    })
+    socket.on('error', (error) => {
+      this.#error = error
+    })
+    // A node that sends no more will not read either.
+    socket.on('end', () => socket.destroySoon())
+    socket.on('close', () => {
+      clearTimeout(this.#linger)
+      events.closed(this.#reason())
+    })
+  }
+
+  get pendingBytes(): number {
+    return this.#socket.writableLength
+  }
+
+  write(frame: Buffer): void {
+    if (!this.#socket.destroyed) this.#socket.write(frame, this.#taken)
+  }
+
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
+  close(): void {
+    this.#socket.destroySoon()
+    this.#linger = setTimeout(() => this.#socket.destroy(), LINGER_MS)
+  }
+
+  #reason(): string {
+    if (this.#error !== undefined) return describe(this.#error)
+    if (!this.#opened) return 'the node closed the connection'
+    if (!this.#heard)
+      return 'the node closed the connection before its first answer; it may not accept this certificate'
+    return 'the node closed the connection'
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'the node reset the connection; it may not accept this certificate, or not speak TLS',
+  EPIPE: 'the node has closed the connection',
+  ENOTFOUND: 'no such host',
+  EAI_AGAIN: 'the name service does not answer',
+  ETIMEDOUT: 'no answer in time',
+  EHOSTUNREACH: 'host unreachable',
+  ENETUNREACH: 'network unreachable',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is signed by itself',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is not under the given authority',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is not under the given authority',
+  UNABLE_TO_GET_ISSUER_CERT: 'its certificate is not under the given authority',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is not under the given authority',
+  CERT_SIGNATURE_FAILURE: 'its certificate is not under the given authority',
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS',
+}
+
+function describe(error: Error): string {
+  // Several attempts at one name (IPv6, then IPv4): the last one's.
+  if (error instanceof AggregateError && error.errors.length > 0) return describe(error.errors.at(-1))
+  const { code, message } = error as NodeJS.ErrnoException
+  return (code !== undefined && REASONS[code]) || message || String(error)
+}
