@@ -7,13 +7,11 @@ import {
   type Binding,
   BUILT_IN_EXCHANGES,
   checkExchangeEquivalence,
-  type DelayedMessages,
   Exchange,
   type ExchangeType,
   findExchangeType,
   isBuiltIn,
 } from './exchange/index.ts'
-import { appendKeys, freshKeyOfExchange } from './fresh-key.ts'
 import type { BrokerContext, DeathReason, EntityHost } from './host.ts'
 import { Intake } from './intake.ts'
 import { type Letter, Letters } from './letters.ts'
@@ -25,6 +23,7 @@ import { ReplyConsumers } from './reply-to.ts'
 import { Route, RouteCache, readAddress } from './route.ts'
 import { RoutingTargets, senderSelection } from './routing.ts'
 import type { DefinitionLog } from './storage/index.ts'
+import { Walk } from './walk.ts'
 
 /** A name space of exchanges, queues and bindings, and the way of a message through it. */
 export class VirtualHost implements EntityHost {
@@ -43,6 +42,7 @@ export class VirtualHost implements EntityHost {
   readonly #targets = new RoutingTargets()
   readonly #view: PropertyView
   readonly #result = new PublishResult()
+  readonly #walk: Walk
   readonly #letters: Letters
   readonly #intake: Intake
   readonly #definitions: DefinitionLog
@@ -59,6 +59,7 @@ export class VirtualHost implements EntityHost {
     this.#definitions = context.storage.definitions
     this.#types = types
     this.#queueWatchers = queueWatchers
+    this.#walk = new Walk(context, this.#exchanges, this.#queues)
     this.#letters = new Letters(context.storage, (letter) => this.#deliverLetter(letter))
     this.#intake = new Intake(context, this.#letters)
     this.#addBuiltIn()
@@ -244,7 +245,7 @@ export class VirtualHost implements EntityHost {
     }
     const targets = this.#targets
     targets.clear()
-    if (this.#collectByKey(exchange, routingKey, targets)) {
+    if (this.#walk.byKey(exchange, routingKey, targets)) {
       const route = new Route(exchange, [...targets.queues], this.generation, true)
       this.#routes.add(buffer, addressAt, addressEnd, route)
       return route
@@ -285,7 +286,7 @@ export class VirtualHost implements EntityHost {
     targets.clear()
     targets.resolving = true
     targets.exchanges.push(exchange)
-    this.#walk([message.routingKey, ...(selection?.keys ?? [])], message, targets)
+    this.#walk.go([message.routingKey, ...(selection?.keys ?? [])], message, targets)
     if (targets.held) return undefined
     return {
       route: new Route(exchange, [...targets.queues], route.generation, true),
@@ -311,8 +312,8 @@ export class VirtualHost implements EntityHost {
     const targets = this.#targets
     targets.clear()
     targets.visited.add(exchange)
-    this.#visit(exchange, keys, message, targets)
-    this.#walk(keys, message, targets)
+    this.#walk.visit(exchange, keys, message, targets)
+    this.#walk.go(keys, message, targets)
     this.#enqueueTargets(selection?.message ?? message, new PublishResult())
   }
 
@@ -395,77 +396,6 @@ export class VirtualHost implements EntityHost {
     return source.autoDelete && source.bindings.size === 0
   }
 
-  /** Follows a key that alone decides; false when some exchange on the way wants to see the message. */
-  #collectByKey(exchange: Exchange, routingKey: string, targets: RoutingTargets): boolean {
-    const keys = [routingKey]
-    targets.visited.add(exchange)
-    this.#visit(exchange, keys, undefined, targets)
-    this.#walk(keys, undefined, targets)
-    return targets.cacheable
-  }
-
-  #walk(keys: readonly string[], message: Message | undefined, targets: RoutingTargets): void {
-    for (let next = targets.exchanges.pop(); next !== undefined; next = targets.exchanges.pop()) {
-      if (targets.visited.has(next)) continue
-      targets.visited.add(next)
-      if (message !== undefined && this.#keptBack(next, message, targets)) continue
-      this.#visit(next, keys, message, targets)
-    }
-  }
-
-  /** True when the exchange drops the message as a duplicate or keeps it for later. */
-  #keptBack(exchange: Exchange, message: Message, targets: RoutingTargets): boolean {
-    if (targets.resolving) {
-      targets.held ||= exchange.deduplicator !== undefined || exchange.delayed !== undefined
-      return targets.held
-    }
-    if (exchange.deduplicator?.isDuplicate(message, this.context.clock.now)) {
-      // Where the first went it may not be safe yet.
-      targets.position = this.context.journal.appended
-      return true
-    }
-    const key = freshKeyOfExchange(exchange)
-    if (key !== undefined) targets.keys.push(key)
-    return exchange.delayed !== undefined && this.#heldBack(exchange.delayed, message, targets)
-  }
-
-  #heldBack(delayed: DelayedMessages, message: Message, targets: RoutingTargets): boolean {
-    const { storage, journal } = this.context
-    storage.settlements.flush()
-    return storage.group(() => {
-      if (!delayed.hold(message)) return false
-      targets.held = true
-      if (delayed.heldPosition === 0) return true
-      targets.position = delayed.heldPosition
-      if (targets.keys.length > 0) targets.position = appendKeys(targets.keys.splice(0), journal)
-      return true
-    })
-  }
-
-  /** @param message undefined while finding out whether the key alone decides. */
-  #visit(exchange: Exchange, keys: readonly string[], message: Message | undefined, targets: RoutingTargets): void {
-    if (!exchange.cacheable) {
-      targets.cacheable = false
-      if (message === undefined) return
-    }
-    targets.matched = 0
-    for (const key of keys) {
-      if (exchange.name === '') this.#visitDefault(key, targets)
-      else exchange.router.route(key, message as Message, targets)
-    }
-    // The default exchange as an alternate leads nowhere. Source: RabbitMQ.
-    if (targets.matched > 0 || exchange.alternateExchange === undefined || exchange.alternateExchange === '') return
-    const alternate = this.#exchanges.get(exchange.alternateExchange)
-    if (alternate !== undefined) targets.exchanges.push(alternate)
-  }
-
-  #visitDefault(routingKey: string, targets: RoutingTargets): void {
-    const queue = this.#queues.get(routingKey)
-    if (queue === undefined) return
-    targets.matched++
-    targets.queues.add(queue)
-  }
-
   /** The way of messages whose content decides: headers exchanges, CC and BCC, delays, duplicates, direct replies. */
   #publishByContent(route: Route, message: Message, result: PublishResult): void {
     if (route.reply !== undefined || this.#isReply(route, message)) {
@@ -485,7 +415,7 @@ export class VirtualHost implements EntityHost {
     targets.clear()
     targets.exchanges.push(route.exchange)
     const keys = selection === undefined ? [message.routingKey] : [message.routingKey, ...selection.keys]
-    this.#walk(keys, message, targets)
+    this.#walk.go(keys, message, targets)
     this.#enqueueTargets(selection?.message ?? message, result)
   }
 
@@ -511,7 +441,7 @@ export class VirtualHost implements EntityHost {
     const targets = this.#targets
     targets.clear()
     targets.exchanges.push(letter.exchange)
-    this.#walk(letter.keys, letter.message, targets)
+    this.#walk.go(letter.keys, letter.message, targets)
     if (letter.reason !== 'rejected') {
       for (const queue of targets.queues) {
         if (!isDeathCycle(letter.message, queue.name)) continue
