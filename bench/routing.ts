@@ -63,6 +63,8 @@ class Count {
   add(_binding: Binding): void {
     this.matches++
   }
+
+  addOutlet(): void {}
 }
 
 function measure(title: string, exchange: Exchange, messages: readonly Message[]): void {

@@ -5,7 +5,7 @@ import type { BrokerContext } from './host.ts'
 import type { Letters } from './letters.ts'
 import type { Message } from './message.ts'
 import type { PublishResult } from './publish-result.ts'
-import { NO_PLACE, PLACE_SPAN, PublishOutcome, type Queue, REFUSED } from './queue/index.ts'
+import { type Follower, NO_PLACE, PLACE_SPAN, PublishOutcome, type Queue, REFUSED } from './queue/index.ts'
 import { MessageRecord, RecordType } from './storage/index.ts'
 
 /** About what a message takes in a queue beside its body. */
@@ -53,6 +53,13 @@ export class Intake {
     }
   }
 
+  /** Puts the message into one queue; the follower is told what becomes of it there. */
+  enqueueFollowed(queue: Queue, message: Message, result: PublishResult, follower: Follower): void {
+    result.routed = true
+    const persistent = queue.durable && message.isPersistent(this.#view)
+    this.#journalled([queue], persistent, message, result, undefined, follower)
+  }
+
   /**
    * Every queue says where it has put the message, the journal has it once for all of them, and only then anybody acts
    * on it: what the journal hears of a message later (acknowledged, dropped) must not come before the message.
@@ -63,6 +70,7 @@ export class Intake {
     message: Message,
     result: PublishResult,
     keys: FreshKey[] | undefined,
+    follower?: Follower,
   ): void {
     // A queue that refuses the message may have a dead letter of it routed, by these same objects: that waits.
     const outermost = this.#letters.hold()
@@ -78,6 +86,7 @@ export class Intake {
         if (place === REFUSED) result.rejected = true
         // A duplicate, perhaps: the first may not be safe yet.
         if (place === NO_PLACE && queue.deduplicator !== undefined) result.position = this.#context.journal.appended
+        if (follower !== undefined) followFrom(follower, queue, place)
         if (place < 0) continue
         if (!queue.acceptedJournalled) continue
         const slabNumber = Math.floor(place / PLACE_SPAN)
@@ -113,4 +122,12 @@ export class Intake {
       return appendKeys(keys, journal)
     })
   }
+}
+
+/** Nothing is left to follow of what a consumer has that needs no acknowledgement, or was there before. */
+function followFrom(follower: Follower, queue: Queue, place: number): void {
+  if (place === NO_PLACE) follower.ended('acknowledged')
+  if (place < 0) return
+  queue.follow(place, follower)
+  follower.placed(queue, place)
 }

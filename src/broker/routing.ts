@@ -11,6 +11,7 @@ import { preconditionFailed } from './errors.ts'
 import type { Binding, Exchange, RouteTargets } from './exchange/index.ts'
 import type { FreshKey } from './fresh-key.ts'
 import { Message } from './message.ts'
+import type { Outlet } from './outlet.ts'
 import { Queue } from './queue/index.ts'
 
 const CC = Buffer.from('CC')
@@ -20,8 +21,9 @@ const BCC = Buffer.from('BCC')
 export class RoutingTargets implements RouteTargets {
   readonly queues = new Set<Queue>()
   readonly exchanges: Exchange[] = []
+  readonly outlets: Outlet[] = []
   readonly visited = new Set<Exchange>()
-  /** Bindings of the exchange now visited that matched. */
+  /** Bindings and outlets of the exchange now visited that matched. */
   matched = 0
   /** Every exchange visited decided by routing key alone. */
   cacheable = true
@@ -41,9 +43,15 @@ export class RoutingTargets implements RouteTargets {
     else if (!this.visited.has(destination)) this.exchanges.push(destination)
   }
 
+  addOutlet(outlet: Outlet, matches = true): void {
+    if (matches) this.matched++
+    this.outlets.push(outlet)
+  }
+
   clear(): void {
     this.queues.clear()
     this.exchanges.length = 0
+    this.outlets.length = 0
     this.visited.clear()
     this.cacheable = true
     this.held = false

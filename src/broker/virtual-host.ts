@@ -17,7 +17,7 @@ import { Intake } from './intake.ts'
 import { type Letter, Letters } from './letters.ts'
 import { type Message, MessageMark } from './message.ts'
 import { PublishResult, type ResolvedPublish } from './publish-result.ts'
-import { checkQueueEquivalence, Queue, validateQueueArguments } from './queue/index.ts'
+import { checkQueueEquivalence, type Follower, Queue, validateQueueArguments } from './queue/index.ts'
 import type { QueueWatcher } from './queue-watcher.ts'
 import { ReplyConsumers } from './reply-to.ts'
 import { Route, RouteCache, readAddress } from './route.ts'
@@ -271,6 +271,53 @@ export class VirtualHost implements EntityHost {
   }
 
   /**
+   * As `findRoute` and `publish`, for a message that is published inside the broker, perhaps while another one is.
+   * @returns undefined when there is no such exchange.
+   * @throws AmqpError 403, 406
+   */
+  publishInside(message: Message): PublishResult | undefined {
+    const { buffer, exchangeAt } = message
+    const route = this.findRoute(buffer, exchangeAt, exchangeAt + message.addressLength)
+    if (route === undefined) return undefined
+    const result = new PublishResult()
+    this.#publishByContent(route, message, result)
+    return result
+  }
+
+  /**
+   * Puts a message that comes from outside the broker into what is bound to an exchange, as if that had routed it there;
+   * perhaps while another one is published.
+   * @param bindings of one source.
+   * @param besides exchanges that the message does not go through.
+   * @param follower is told what becomes of it in each queue.
+   */
+  deliver(
+    bindings: readonly Binding[],
+    message: Message,
+    besides: Iterable<Exchange> = [],
+    follower?: Follower,
+  ): PublishResult {
+    const result = new PublishResult()
+    const targets = this.#targets
+    targets.clear()
+    for (const exchange of besides) targets.visited.add(exchange)
+    for (const binding of bindings) targets.add(binding)
+    if (targets.exchanges.length > 0) this.#walk.go([message.routingKey], message, targets)
+    if (follower === undefined) this.#enqueueTargets(message, result)
+    else this.#enqueueFollowed(message, result, follower)
+    return result
+  }
+
+  /**
+   * The queues to which an exchange routes what has this routing key.
+   * @returns undefined when the key alone does not decide.
+   */
+  queuesBehind(exchange: Exchange, routingKey: string): ReadonlySet<Queue> | undefined {
+    const targets = new RoutingTargets()
+    return this.#walk.byKey(exchange, routingKey, targets) ? targets.queues : undefined
+  }
+
+  /**
    * Fixes where a message goes, for a publish that takes effect later.
    * @returns undefined when that is only known then: an exchange may keep the message back or drop it as a duplicate,
    * or it is a direct reply.
@@ -282,11 +329,13 @@ export class VirtualHost implements EntityHost {
     const hasHeaders = (message.propertyFlags & PropertyFlag.HEADERS) !== 0
     const selection = hasHeaders ? senderSelection(message, this.#view) : undefined
     if (selection === undefined && route.cacheable) return { route, message }
+    const keys = [message.routingKey, ...(selection?.keys ?? [])]
+    checkPublish(exchange, keys, message)
     const targets = this.#targets
     targets.clear()
     targets.resolving = true
     targets.exchanges.push(exchange)
-    this.#walk.go([message.routingKey, ...(selection?.keys ?? [])], message, targets)
+    this.#walk.go(keys, message, targets)
     if (targets.held) return undefined
     return {
       route: new Route(exchange, [...targets.queues], route.generation, true),
@@ -354,11 +403,17 @@ export class VirtualHost implements EntityHost {
   }
 
   #addBuiltIn(): void {
-    for (const [name, type, internal] of BUILT_IN_EXCHANGES) {
-      if (this.#exchanges.has(name)) continue
-      const options = { durable: true, autoDelete: false, internal, arguments: new Table() }
-      this.#addExchange(new Exchange(this, name, this.exchangeType(type), options))
+    for (const [name, type, internal] of BUILT_IN_EXCHANGES) this.#addMissing(name, this.exchangeType(type), internal)
+    for (const type of this.#types.values()) {
+      const name = type.builtInName?.(this.name)
+      if (name !== undefined) this.#addMissing(name, type, false)
     }
+  }
+
+  #addMissing(name: string, type: ExchangeType, internal: boolean): void {
+    if (this.#exchanges.has(name)) return
+    const options = { durable: true, autoDelete: false, internal, arguments: new Table() }
+    this.#addExchange(new Exchange(this, name, type, options))
   }
 
   #addExchange(exchange: Exchange): Exchange {
@@ -411,10 +466,11 @@ export class VirtualHost implements EntityHost {
       this.#intake.enqueue(route.queues, route.durable, message, result)
       return
     }
+    const keys = selection === undefined ? [message.routingKey] : [message.routingKey, ...selection.keys]
+    checkPublish(route.exchange, keys, message)
     const targets = this.#targets
     targets.clear()
     targets.exchanges.push(route.exchange)
-    const keys = selection === undefined ? [message.routingKey] : [message.routingKey, ...selection.keys]
     this.#walk.go(keys, message, targets)
     this.#enqueueTargets(selection?.message ?? message, result)
   }
@@ -425,6 +481,8 @@ export class VirtualHost implements EntityHost {
 
   #enqueueTargets(message: Message, result: PublishResult): void {
     const { held, position, keys } = this.#targets
+    // Whoever takes the message may publish others, which are routed by these same objects.
+    const outlets = this.#targets.outlets.splice(0)
     const queues = [...this.#targets.queues]
     this.#intake.enqueue(
       queues,
@@ -435,6 +493,17 @@ export class VirtualHost implements EntityHost {
     )
     if (held) result.routed = true
     result.position = Math.max(result.position, position)
+    for (const outlet of outlets) outlet.take(message, result)
+  }
+
+  #enqueueFollowed(message: Message, result: PublishResult, follower: Follower): void {
+    const { queues, outlets } = this.#targets
+    const followed = [...queues]
+    queues.clear()
+    const left = outlets.splice(0)
+    this.#enqueueTargets(message, result)
+    for (const queue of followed) this.#intake.enqueueFollowed(queue, message, result, follower)
+    for (const outlet of left) outlet.take(message, result)
   }
 
   #deliverLetter(letter: Letter): void {
@@ -459,4 +528,10 @@ export class VirtualHost implements EntityHost {
       `messages that died without being rejected came back to ${entity('queue', queue.name, this.name)} and were dropped there: its dead-letter exchange leads back to it`,
     )
   }
+}
+
+/** @throws AmqpError 403, 406 when the exchange itself does not take the message. */
+function checkPublish({ router }: Exchange, keys: readonly string[], message: Message): void {
+  if (router.checkPublish === undefined) return
+  for (const key of keys) router.checkPublish(key, message)
 }

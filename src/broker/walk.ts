@@ -56,7 +56,8 @@ export class Walk {
   /** True when the exchange drops the message as a duplicate or keeps it for later. */
   #keptBack(exchange: Exchange, message: Message, targets: RoutingTargets): boolean {
     if (targets.resolving) {
-      targets.held ||= exchange.deduplicator !== undefined || exchange.delayed !== undefined
+      targets.held ||=
+        exchange.deduplicator !== undefined || exchange.delayed !== undefined || exchange.router.hasOutlets === true
       return targets.held
     }
     if (exchange.deduplicator?.isDuplicate(message, this.#context.clock.now)) {

@@ -1,6 +1,6 @@
 import { textOf } from '../../codec/index.ts'
 import { preconditionFailed } from '../errors.ts'
-import { type ExchangeType, validateExchangeArguments } from './exchange.ts'
+import { type Exchange, type ExchangeType, validateExchangeArguments } from './exchange.ts'
 import { findExchangeType } from './types.ts'
 
 const NAME = 'x-delayed-message'
@@ -19,8 +19,21 @@ export function delayedExchange(types: ReadonlyMap<string, ExchangeType>): Excha
       if (inner === NAME) throw preconditionFailed(`Invalid argument, '${NAME}' can't be used for 'x-delayed-type'`)
       findExchangeType(types, inner).validate(vhost, name, args)
     },
+    // Which type is behind it is another thing for each exchange: a change of any counts.
+    get authorityGeneration() {
+      let generations = 0
+      for (const type of types.values()) if (type.name !== NAME) generations += type.authorityGeneration ?? 0
+      return generations
+    },
+    authorize(exchange, user, action, routingKey) {
+      innerType(types, exchange).authorize?.(exchange, user, action, routingKey)
+    },
     create(exchange) {
-      return findExchangeType(types, textOf(exchange.arguments.get('x-delayed-type')) ?? '').create(exchange)
+      return innerType(types, exchange).create(exchange)
     },
   }
+}
+
+function innerType(types: ReadonlyMap<string, ExchangeType>, exchange: Exchange): ExchangeType {
+  return findExchangeType(types, textOf(exchange.arguments.get('x-delayed-type')) ?? '')
 }

@@ -3,6 +3,7 @@ import { Deduplicator, validateDeduplication } from '../deduplication.ts'
 import { entity, preconditionFailed } from '../errors.ts'
 import type { EntityHost, EntityOptions } from '../host.ts'
 import type { Message } from '../message.ts'
+import type { Outlet } from '../outlet.ts'
 import type { Binding } from './binding.ts'
 import { Bindings } from './bindings.ts'
 import { DelayedMessages } from './delayed.ts'
@@ -10,12 +11,21 @@ import { DelayedMessages } from './delayed.ts'
 /** What a router tells its matches to; adding one twice does no harm. */
 export interface RouteTargets {
   add(binding: Binding): void
+  /** @param matches whether the message counts as routed by it; default true. */
+  addOutlet(outlet: Outlet, matches?: boolean): void
 }
 
 /** The part of an exchange that knows its bindings in the shape its type needs, and picks among them. */
 export interface Router {
   /** The routing key alone decides, so a route may be remembered by exchange and key. */
   readonly byKeyOnly: boolean
+  /** Messages may leave the broker here: they are routed when they take effect, not before. */
+  readonly hasOutlets?: boolean
+  /**
+   * Refuses what a client publishes straight to this exchange; not asked when the routing key alone decides.
+   * @throws AmqpError 403, 406
+   */
+  checkPublish?(routingKey: string, message: Message): void
   /**
    * Refuses what this type cannot be bound with; not asked for an unbind.
    * @throws AmqpError 406
@@ -39,6 +49,8 @@ export interface ExchangeType {
   readonly delays?: boolean
   /** Arguments that a re-declaration must repeat, besides those of every exchange. */
   readonly comparedArguments?: readonly string[]
+  /** What the exchange of this type is called that such a vhost has from the start; undefined for none. */
+  builtInName?(vhost: string): string | undefined
   /** Another number whenever `authorize` may say otherwise than before, for those who keep its answers. */
   readonly authorityGeneration?: number
   /**

@@ -5,6 +5,7 @@ import type { Binding } from '../exchange/index.ts'
 import type { EntityHost, EntityOptions } from '../host.ts'
 import { isSingleActive, queueTypeOf, withQueueType } from './arguments.ts'
 import { Consumers } from './consumers.ts'
+import { type Follower, Followers, type QueueEnd } from './followers.ts'
 import { QueueLimits, type QueueType } from './limits.ts'
 import { QueueStats } from './stats.ts'
 
@@ -38,6 +39,8 @@ export class DeclaredQueue {
   readonly bindings = new Set<Binding>()
   /** A dead letter that came back to here was dropped, and the log has said so; maintained by the vhost. */
   deathCycleSeen = false
+  /** Undefined while nobody follows anything, which is nearly always. */
+  protected followers: Followers | undefined = undefined
 
   /** @param options whose arguments `validateQueueArguments` has let pass. */
   constructor(host: EntityHost, name: string, options: QueueOptions) {
@@ -58,6 +61,17 @@ export class DeclaredQueue {
     this.deduplicator = Deduplicator.from(args)
   }
 
+  /** The follower is told of the end of the message with this place, until `unfollow`. */
+  follow(place: number, follower: Follower): void {
+    this.followers ??= new Followers()
+    this.followers.add(place, follower)
+  }
+
+  unfollow(place: number): void {
+    this.followers?.remove(place)
+    if (this.followers?.size === 0) this.followers = undefined
+  }
+
   get consumerCount(): number {
     return this.consumers.count
   }
@@ -73,5 +87,12 @@ export class DeclaredQueue {
 
   get deadLetterRoutingKey(): string | undefined {
     return this.limits.deadLetterRoutingKey
+  }
+
+  /** @returns whether somebody has followed that message. */
+  protected tell(followers: Followers, place: number, end: QueueEnd): boolean {
+    const told = followers.tell(place, end)
+    if (followers.size === 0) this.followers = undefined
+    return told
   }
 }

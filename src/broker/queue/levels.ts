@@ -54,6 +54,13 @@ export class Levels {
     return this.line(Math.min(priority, count - 1))
   }
 
+  /** Copies of the first ready messages, at most so many. */
+  peek(limit: number): Message[] {
+    const messages: Message[] = []
+    for (const line of this.descending()) line.peek(limit, messages)
+    return messages
+  }
+
   /** No slab has a message yet; new ones get numbers from this one on. */
   numberFrom(number: number): void {
     this.#slabs.numberFrom(

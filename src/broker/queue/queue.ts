@@ -24,8 +24,6 @@ import { UnusedTimer } from './unused-timer.ts'
 /** Deliveries or expiries of one queue in one go, so that a long backlog does not hold up everybody else. */
 const TURN_MAX = 4096
 
-const NEVER = Number.POSITIVE_INFINITY
-
 /**
  * A queue: messages in lines (one for each priority in use) of bytes, consumers whose turn it is, and the limits. All
  * of it is synchronous. A message that was handed out and not settled is known to its channel alone, by its *place*;
@@ -80,10 +78,7 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
     this.#expiry = new HeadExpiry(clock, timers, this.#levels, () => this.#expireHeads())
     this.#bounded = this.limits.bounded
     this.#guarded = this.deduplicator !== undefined || (this.#bounded && this.limits.overflow !== 'drop-head')
-    if (this.limits.expires !== NEVER) {
-      this.#unusedTimer = new UnusedTimer(clock, timers, this.limits.expires, () => host.deleteQueue(this))
-      this.#unusedTimer.start()
-    }
+    this.#unusedTimer = UnusedTimer.of(clock, timers, this.limits.expires, () => host.deleteQueue(this))
   }
 
   /** Messages that wait for a consumer. */
@@ -196,6 +191,7 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
       this.stats.gotNoAck++
       if (!view.owned) view.assign(view.copy())
       slab.line.settle(slab, offset)
+      if (this.followers !== undefined) this.tell(this.followers, place, 'acknowledged')
     } else {
       this.stats.got++
       this.#addUnacked(slab, offset)
@@ -217,11 +213,12 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
     this.stats.acknowledged++
     this.#removeUnacked(slab, offset)
     slab.line.settle(slab, offset)
+    if (this.followers !== undefined) this.tell(this.followers, place, 'acknowledged')
     if (this.#unacked === 0 && this.#quorum) this.#promote()
   }
 
   /**
-   * Puts a message back where it was, flagged redelivered; without reading it: a whole backlog may come back at once.
+   * Puts a message back where it was, flagged redelivered, without reading it: a whole backlog may come back at once.
    * @param counts whether a quorum queue counts this against the delivery limit.
    */
   requeue(place: number, counts = true): void {
@@ -231,8 +228,9 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
     let state = slab.stateOf(offset)
     const isCounted = this.#quorum && counts
     if (isCounted) state = countDelivery(state)
-    if (deliveryCount(state) > this.limits.deliveryLimit) {
-      this.#giveUp(place, 'delivery_limit')
+    const followed = this.followers !== undefined && this.tell(this.followers, place, 'requeued')
+    if (followed || deliveryCount(state) > this.limits.deliveryLimit) {
+      this.#giveUp(place, followed ? 'requeued' : 'delivery_limit')
       // Nothing came back, but whoever had it may now have room for another.
       this.host.context.turn.drain(this)
       return
@@ -260,14 +258,14 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
   /** Drops what is ready, without dead letters. @returns how many. */
   purge(): number {
     const before = this.#ready
-    if (before === 0) return 0
-    this.#ready = 0
-    this.#readyBytes = 0
+    const followed = this.followers?.places().filter((place) => this.#slabs.isUnread(place)) ?? []
+    this.#ready = this.#readyBytes = 0
     for (const line of this.#levels.descending()) {
       this.#readyBytes += line.purge()
       this.#ready += line.ready
     }
     this.stats.purged += before - this.#ready
+    this.followers?.tellAll(followed, 'purged')
     return before - this.#ready
   }
 
@@ -285,6 +283,7 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
     this.#slabs.clear()
     this.#view.release()
     for (const consumer of this.consumers.clear()) consumer.cancelled()
+    this.followers?.tellAll(this.followers.places(), 'deleted')
   }
 
   /** Hands out what it can to consumers that are ready; called when some may have become so. */
@@ -324,9 +323,7 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
 
   /** The first ready messages, at most `limit`, as copies; the queue keeps them. */
   peek(limit: number): Message[] {
-    const messages: Message[] = []
-    for (const line of this.#levels.descending()) line.peek(limit, messages)
-    return messages
+    return this.#levels.peek(limit)
   }
 
   /** What was there before a restart comes back; once, before anything else happens to the queue. */
@@ -397,14 +394,15 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
   }
 
   /** The end of a message that somebody has, and that goes to the dead-letter exchange if there is one. */
-  #giveUp(place: number, reason: 'rejected' | 'delivery_limit'): void {
+  #giveUp(place: number, reason: 'rejected' | 'delivery_limit' | 'requeued'): void {
     const slab = this.#slabOf(place)
     if (slab === undefined) return
     const offset = place - slab.number * PLACE_SPAN
-    if (reason === 'rejected') this.stats.rejected++
-    else this.stats.deliveryLimited++
+    if (reason === 'delivery_limit') this.stats.deliveryLimited++
+    else this.stats.rejected++
     this.#removeUnacked(slab, offset)
-    this.#discard(slab, offset, reason)
+    if (reason === 'requeued') slab.line.settle(slab, offset)
+    else this.#discard(slab, offset, reason)
     this.#promote()
   }
 
@@ -501,6 +499,7 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
       this.stats.deliveredNoAck++
       consumer.deliver(this, message, NO_PLACE, redelivered)
       if (!this.deleted) slab.line.settle(slab, offset)
+      if (this.followers !== undefined) this.tell(this.followers, slab.number * PLACE_SPAN + offset, 'acknowledged')
       return
     }
     this.stats.delivered++
@@ -534,6 +533,7 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
 
   /** The end of a taken message that nobody acknowledged. */
   #discard(slab: Slab, offset: number, reason: DeathReason): void {
+    if (this.followers !== undefined) this.tell(this.followers, slab.number * PLACE_SPAN + offset, reason)
     if (this.limits.deadLetterExchange !== undefined) {
       const view = new Message()
       slab.line.show(slab, offset, view)

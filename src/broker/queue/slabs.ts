@@ -149,6 +149,12 @@ export class Slabs {
     this.#byNumber.set(0, slab)
   }
 
+  /** Whether nobody has had the message with this place. */
+  isUnread(place: number): boolean {
+    const slab = this.#byNumber.get(Math.floor(place / PLACE_SPAN))
+    return slab !== undefined && slab.readAt <= place - slab.number * PLACE_SPAN
+  }
+
   find(place: number): Slab {
     const number = Math.floor(place / PLACE_SPAN)
     const recent = this.#recent

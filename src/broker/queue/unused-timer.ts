@@ -20,6 +20,14 @@ export class UnusedTimer {
     this.#expired = expired
   }
 
+  /** One that is started; none where the time is infinite. */
+  static of(clock: Clock, timers: Timers, afterMs: number, expired: () => void): UnusedTimer | undefined {
+    if (afterMs === Number.POSITIVE_INFINITY) return undefined
+    const timer = new UnusedTimer(clock, timers, afterMs, expired)
+    timer.start()
+    return timer
+  }
+
   start(): void {
     this.touch()
     if (this.#timer === undefined) this.#schedule()

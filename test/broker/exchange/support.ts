@@ -145,7 +145,11 @@ export class Bindings {
   /** The names of the destinations, sorted. */
   route(message: Message): string[] {
     const names = new Set<string>()
-    this.exchange.router.route(message.routingKey, message, { add: ({ destination }) => names.add(destination.name) })
+    const into = {
+      add: ({ destination }: { destination: { name: string } }) => names.add(destination.name),
+      addOutlet: () => {},
+    }
+    this.exchange.router.route(message.routingKey, message, into)
     return [...names].sort()
   }
 

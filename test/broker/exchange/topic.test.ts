@@ -86,7 +86,7 @@ test('a message follows a binding once, however many ways through the pattern th
   const followed: string[] = []
   const { router } = bindings.exchange
   const message = { routingKey: 'a.a.a' } as never
-  router.route('a.a.a', message, { add: (binding) => followed.push(binding.routingKey) })
+  router.route('a.a.a', message, { add: (binding) => followed.push(binding.routingKey), addOutlet: () => {} })
   t.deepEqual(followed, ['#.#.#'])
 })
 
