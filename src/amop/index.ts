@@ -1,3 +1,4 @@
+export { Bridge, type BridgeOptions } from './bridge/bridge.ts'
 export { AmopError, HANDLER_FAILED } from './client/amop-error.ts'
 export type { CallOptions } from './client/calls.ts'
 export { Client, type ClientEvents, type ClientOptions, type NodeState } from './client/client.ts'

@@ -352,9 +352,9 @@ async function openListeners(options: ResolvedOptions, node: BrokerNode, opened:
 }
 
 async function openAmop(options: ResolvedOptions, node: BrokerNode): Promise<AmopNode | undefined> {
-  if (options.amop === undefined) return undefined
-  const { AmopNode, createAmopContext } = await loadAmop()
-  const amop = createAmopContext(options.amop, node.context)
+  const { amop } = node
+  if (options.amop === undefined || amop === undefined) return undefined
+  const { AmopNode } = await loadAmop()
   const { turn, log } = node.context
   return AmopNode.open(options.amop, { amop, turn, log, handshakeTimeoutMs: options.handshakeTimeoutMs })
 }

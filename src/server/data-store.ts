@@ -38,6 +38,16 @@ export interface StoredBroker {
   readonly context: BrokerContext
   readonly virtualHosts: VirtualHosts
   readonly users: Users
+  /** Called when it is known what comes back, and before any of it does: what it needs can be loaded. */
+  prepare?(found: DefinitionsFound): Promise<void>
+}
+
+/** What is looked at before definitions come back. */
+export interface DefinitionsFound {
+  /** Whether there are exchanges of that type, or queues with that argument. */
+  mentions(wanted: { exchangeType: string; queueArgument: string }): boolean
+  /** The virtual hosts that have an exchange of that name, or bindings of one that is never declared. */
+  virtualHostsWith(exchange: string): string[]
 }
 
 /**
@@ -114,7 +124,8 @@ export class DataStore {
    * Brings back what the directory has: users, virtual hosts, exchanges, queues, bindings, messages.
    * @throws JournalError
    */
-  async recover({ context, virtualHosts, users }: StoredBroker): Promise<void> {
+  async recover(broker: StoredBroker): Promise<void> {
+    const { context, virtualHosts, users } = broker
     const { journal, segments } = this
     const { DefinitionReplay, MessageReplay } = this.#durability
     const messages = new MessageReplay()
@@ -129,6 +140,7 @@ export class DataStore {
     })
     segments.reserve(messages.lastSegmentId)
     context.storage.uids.seen(messages.lastUid)
+    await broker.prepare?.(definitions)
     accounts.apply(users)
     definitions.apply(virtualHosts)
     const known = new Set<number>()

@@ -1,13 +1,20 @@
 import { hostname } from 'node:os'
+import type { AmopContext } from '../amop/index.ts'
 import { AmqpContext } from '../amqp/index.ts'
 import { createMechanisms, Users } from '../auth/index.ts'
 import { Clock, Timers, Turn } from '../base/index.ts'
 import { Alarms, type BrokerContext, MemoryAccount, Storage, VirtualHosts } from '../broker/index.ts'
 import { fromObject, PropertyView, ReplyCode, type Table } from '../codec/index.ts'
 import { MemoryJournal } from '../store/index.ts'
-import type { DataStore, Machine } from './data-store.ts'
+import { loadAmopRoom } from './amop/load.ts'
+import type { AmopRoom } from './amop/room.ts'
+import type { DataStore, DefinitionsFound, Machine } from './data-store.ts'
 import type { ResolvedOptions } from './options.ts'
 import { packageVersion } from './version.ts'
+
+/** What of the definitions in a data directory has to do with AMOP. */
+const OF_AMOP = { exchangeType: 'x-amop', queueArgument: 'x-amop-deliver' }
+const AMOP_EXCHANGE = 'amq.amop'
 
 const EVERYTHING = { configure: '.*', write: '.*', read: '.*' }
 
@@ -20,6 +27,7 @@ export class BrokerNode {
   readonly amqp: AmqpContext
   readonly #options: ResolvedOptions
   readonly #store: DataStore | undefined
+  #amopRoom: AmopRoom | undefined
 
   /**
    * A broker with what its data directory has, or with its defaults alone.
@@ -30,7 +38,9 @@ export class BrokerNode {
     const { dataDir } = options
     if (dataDir === undefined) {
       const node = new BrokerNode(options)
+      if (options.amop !== undefined) await node.#loadAmop()
       node.#addDefaults()
+      node.#amopRoom?.bridge.start()
       return node
     }
     // Loaded only now: a broker in memory does without.
@@ -38,6 +48,7 @@ export class BrokerNode {
     const store = await DataStore.open(options, dataDir, machine)
     try {
       const node = new BrokerNode(options, store)
+      if (options.amop !== undefined) await node.#loadAmop()
       await store.recover(node)
       if (node.virtualHosts.names().length === 0 && node.users.names().length === 0) {
         if (store.isDamaged) options.log.error('no user and no virtual host is left: those of a first start are made')
@@ -45,6 +56,7 @@ export class BrokerNode {
       } else if (node.users.find(options.user) === undefined) {
         options.log.warn(`there is no user '${options.user}': the default user is only made at the first start`)
       }
+      node.#amopRoom?.bridge.start()
       await store.start()
       return node
     } catch (error) {
@@ -111,6 +123,18 @@ export class BrokerNode {
     }
   }
 
+  /** What the sessions of SDKs share; undefined where nothing has to do with AMOP. */
+  get amop(): AmopContext | undefined {
+    return this.#amopRoom?.context
+  }
+
+  /** What comes back may need AMOP, whether or not anybody connects who speaks it. */
+  async prepare(found: DefinitionsFound): Promise<void> {
+    const vhosts = found.virtualHostsWith(AMOP_EXCHANGE)
+    if (this.#amopRoom === undefined && (vhosts.length > 0 || found.mentions(OF_AMOP))) await this.#loadAmop()
+    this.#amopRoom?.bridge.keepExchangeIn(vhosts)
+  }
+
   /** Makes a virtual host and lets the default user do everything there. */
   addVirtualHost(name: string): void {
     const { user } = this.#options
@@ -164,6 +188,7 @@ export class BrokerNode {
     // Nothing more expires or is let go: the last checkpoint is the end of it.
     this.alarms.close()
     this.context.timers.clear()
+    this.#amopRoom?.bridge.close()
     try {
       await this.#store?.stop(this.context)
     } finally {
@@ -174,6 +199,14 @@ export class BrokerNode {
       this.context.timers.clear()
       await (this.#store ?? this.context.journal).close()
     }
+  }
+
+  /** A broker that has nothing to do with it starts without. */
+  async #loadAmop(): Promise<void> {
+    const { openAmopRoom } = await loadAmopRoom()
+    const { amop, vhost } = this.#options
+    const options = amop ?? { vhost, settings: {}, permissions: undefined }
+    this.#amopRoom = openAmopRoom(this.context, this.virtualHosts, options)
   }
 
   #addDefaults(): void {

@@ -1,5 +1,5 @@
 import type { Logger } from '../../base/index.ts'
-import { CodecError, ValueReader } from '../../codec/index.ts'
+import { CodecError, textOf, ValueReader } from '../../codec/index.ts'
 import { Deduplicator } from '../deduplication.ts'
 import { bindingIdentity } from '../exchange/binding.ts'
 import type { VirtualHosts } from '../virtual-hosts.ts'
@@ -105,6 +105,25 @@ export class DefinitionReplay {
   /** Comes after `apply`, when the queues have their messages: due messages follow them in the turns to come. */
   applyDelayed(virtualHosts: VirtualHosts, crashed: boolean): void {
     restoreDelayed(this.#vhosts, virtualHosts, crashed)
+  }
+
+  /** Whether there are exchanges of that type, or queues with that argument. */
+  mentions(wanted: { exchangeType: string; queueArgument: string }): boolean {
+    for (const { exchanges, queues } of this.#vhosts.values()) {
+      for (const { definition } of exchanges.values()) {
+        const inner = textOf(definition?.arguments.get('x-delayed-type'))
+        if (definition?.type === wanted.exchangeType || inner === wanted.exchangeType) return true
+      }
+      for (const { definition } of queues.values()) {
+        if (definition?.arguments.has(wanted.queueArgument)) return true
+      }
+    }
+    return false
+  }
+
+  /** The virtual hosts that have an exchange of that name, or bindings of one that is never declared. */
+  virtualHostsWith(exchange: string): string[] {
+    return [...this.#vhosts].filter(([, { exchanges }]) => exchanges.has(exchange)).map(([name]) => name)
   }
 
   #definition(type: number, values: ValueReader): boolean {

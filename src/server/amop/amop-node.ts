@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { AmopContext, type PermissionRules, SdkSession, TopicPermissions } from '../../amop/index.ts'
+import { type AmopContext, type PermissionRules, SdkSession, TopicPermissions } from '../../amop/index.ts'
 import { hostAndPort, type Logger, type Turn } from '../../base/index.ts'
 import { type AmopListenerOptions, type Listener, loadAmopNet } from '../../net/index.ts'
 import { reachable } from '../reachable.ts'
@@ -85,18 +85,6 @@ export class AmopNode {
   async close(): Promise<void> {
     await Promise.all(this.#listeners.map((listener) => listener.close()))
   }
-}
-
-/** What the sessions of a node share, as the options say. */
-export function createAmopContext(
-  { settings, permissions }: ResolvedAmopOptions,
-  base: Pick<AmopContext, 'clock' | 'timers' | 'log'>,
-): AmopContext {
-  return new AmopContext({
-    ...base,
-    settings,
-    ...(permissions === undefined ? {} : { permissions: new TopicPermissions(permissions) }),
-  })
 }
 
 async function openListeners(

@@ -1,0 +1,26 @@
+import { AmopContext, Bridge, TopicPermissions } from '../../amop/index.ts'
+import type { BrokerContext, VirtualHosts } from '../../broker/index.ts'
+import type { ResolvedAmopOptions } from './options.ts'
+
+/** What a node has of AMOP, ports excepted. */
+export interface AmopRoom {
+  /** What all sessions share. */
+  readonly context: AmopContext
+  readonly bridge: Bridge
+}
+
+/** Made before virtual hosts are added or come back, whose exchanges it knows. */
+export function openAmopRoom(
+  { clock, timers, log }: BrokerContext,
+  virtualHosts: VirtualHosts,
+  { vhost, settings, permissions }: Pick<ResolvedAmopOptions, 'vhost' | 'settings' | 'permissions'>,
+): AmopRoom {
+  const context = new AmopContext({
+    clock,
+    timers,
+    log,
+    settings,
+    ...(permissions === undefined ? {} : { permissions: new TopicPermissions(permissions) }),
+  })
+  return { context, bridge: new Bridge(context, virtualHosts, { vhost }) }
+}
