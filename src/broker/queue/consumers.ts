@@ -16,6 +16,11 @@ interface Group {
 export class Consumers {
   count = 0
   readonly singleActive: boolean
+  /**
+   * The broker's own: it has what nobody else is ready for, and nothing while one consumer has it all, exclusively or as
+   * the single active one. It is not counted: the queue is not in use by it.
+   */
+  internal: Consumer | undefined
   /** Highest priority first. */
   readonly #groups: Group[] = []
   #active: Consumer | undefined
@@ -74,9 +79,11 @@ export class Consumers {
     return true
   }
 
-  /** Removes all. @returns those there were. */
+  /** Removes all. @returns those there were, the internal one too. */
   clear(): Consumer[] {
     const all = [...this]
+    if (this.internal !== undefined) all.push(this.internal)
+    this.internal = undefined
     this.#groups.length = 0
     this.count = 0
     this.#active = undefined
@@ -92,7 +99,7 @@ export class Consumers {
   /** The consumer to have the next message; undefined when none is ready. */
   next(): Consumer | undefined {
     if (this.#blocked) return undefined
-    const consumer = this.singleActive ? this.#readyActive() : this.#readyInTurn()
+    const consumer = (this.singleActive ? this.#readyActive() : this.#readyInTurn()) ?? this.#readyInternal()
     if (consumer === undefined) this.#blocked = true
     return consumer
   }
@@ -111,6 +118,11 @@ export class Consumers {
 
   #readyActive(): Consumer | undefined {
     return this.#active?.ready() ? this.#active : undefined
+  }
+
+  #readyInternal(): Consumer | undefined {
+    if (this.internal === undefined || this.#exclusive !== undefined || this.#active !== undefined) return undefined
+    return this.internal.ready() ? this.internal : undefined
   }
 
   #readyInTurn(): Consumer | undefined {

@@ -161,9 +161,15 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
     if (this.consumers.count === 0) {
       this.#unusedTimer?.start()
       if (this.autoDelete) this.host.deleteQueue(this)
-    } else if (this.#ready > 0) {
-      this.host.context.turn.drain(this)
     }
+    if (this.#ready > 0) this.host.context.turn.drain(this)
+  }
+
+  /** Sets the broker's own consumer, or ends it: see `Consumers.internal`. What it has unacknowledged stays with it. */
+  setInternalConsumer(consumer: Consumer | undefined): void {
+    if (this.#receiver !== undefined && this.#receiver === this.consumers.internal) this.#receiver = undefined
+    this.consumers.internal = consumer
+    this.host.context.turn.drain(this)
   }
 
   /**
