@@ -7,6 +7,7 @@ export { type AmopKey, type AmopKeyPair, generateKeyPair } from './client/keys.t
 export { type ClientSettings, DEFAULT_CLIENT_SETTINGS } from './client/settings.ts'
 export type { AmopHandler, AmopMessage, AmopReply } from './client/subscribers.ts'
 export { AmopContext, type AmopOptions } from './context.ts'
+export { OfflineDelivery } from './deliver/offline-delivery.ts'
 export { FrameError, FrameReader } from './packet/frame-reader.ts'
 export { FRAME_BYTES_MAX, HEADER_BYTES, Packet, PacketType } from './packet/packet.ts'
 export { ResultCode } from './packet/result-code.ts'

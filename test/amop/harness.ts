@@ -213,13 +213,19 @@ export abstract class Sdk {
   }
 }
 
+/** What a machine needs of a node. */
+export interface SdkHost {
+  readonly context: AmopContext
+  readonly clock: Clock
+}
+
 /** The other end of a session machine: an SDK that says exactly what the test tells it. */
 export class TestSdk extends Sdk {
-  readonly node: TestAmop
+  readonly node: SdkHost
   readonly transport = new RecordingTransport()
   readonly session: SdkSession
 
-  constructor(node: TestAmop, peer: AmopPeer) {
+  constructor(node: SdkHost, peer: AmopPeer) {
     super()
     this.node = node
     this.session = new SdkSession(node.context, peer, this.transport)

@@ -1,0 +1,270 @@
+import type { Drainable, Timer } from '../../base/index.ts'
+import { type BrokerContext, type Consumer, entity, type Message, type Queue } from '../../broker/index.ts'
+import { Table } from '../../codec/index.ts'
+import type { AmopContext } from '../context.ts'
+import { FRAME_BYTES_MAX, HEADER_BYTES, Packet, PacketType } from '../packet/packet.ts'
+import { ResultCode } from '../packet/result-code.ts'
+import { encodeTopicBody } from '../packet/topic-body.ts'
+import { FULL_ACCESS } from '../permissions/permissions.ts'
+import type { Listener } from '../router/listener.ts'
+import type { Message as AmopMessage } from '../router/message.ts'
+import type { Publisher } from '../router/publisher.ts'
+import type { TopicWatcher } from '../router/topic-table.ts'
+import { Unicast } from '../router/unicast.ts'
+import type { DeliverArguments } from './arguments.ts'
+import type { OutgoingBytes } from './outgoing-bytes.ts'
+
+/** How long nothing is tried after a failure: doubled with each in a row, until one has been answered. */
+const RETRY_MS_MIN = 100
+const RETRY_MS_MAX = 5_000
+
+/** Body bytes on their way at a time; one message may be larger. */
+const IN_FLIGHT_BYTES_MAX = 4 * 1024 * 1024
+
+/** A message on its way. */
+interface Delivery {
+  readonly place: number
+  readonly seq: string
+  readonly bytes: number
+  /** Undefined once it has been sent, and for one that no frame can carry. */
+  packet: Packet | undefined
+}
+
+/**
+ * The broker as consumer of one queue: its messages go to a topic while somebody listens there.
+ *
+ * They leave in the queue's order, a few at a time. When one fails, nothing new leaves until all that were on their way
+ * with it have come back, and then it is sent again before all others, after a while or when somebody else begins to
+ * listen. So order holds up to those that were on their way together.
+ */
+export class QueueDeliverer implements Consumer, Publisher, TopicWatcher, Drainable {
+  readonly consumerTag = 'amop.deliver'
+  readonly noAck = false
+  readonly exclusive = false
+  readonly priority = 0
+  readonly arguments = new Table()
+  readonly name: string
+  readonly identity: string
+  /** Who declared the queue was asked for permission then. */
+  readonly access = FULL_ACCESS
+  unanswered = 0
+  drainMarked = false
+  readonly #amop: AmopContext
+  readonly #broker: BrokerContext
+  readonly #queue: Queue
+  readonly #topic: string
+  readonly #type: number
+  readonly #prefetch: number
+  readonly #outgoing: OutgoingBytes
+  /** Taken from the queue in this turn, to be sent at the end of it: a queue hands out in the middle of a publish. */
+  #unsent: Delivery[] = []
+  /** All that were taken and are not settled, by seq. */
+  readonly #inFlight = new Map<string, Delivery>()
+  #inFlightBytes = 0
+  #listening = false
+  /** One has failed, and others are still on their way. */
+  #recovering = false
+  #failuresInARow = 0
+  #retryTimer: Timer | undefined
+  #closed = false
+
+  constructor(
+    amop: AmopContext,
+    broker: BrokerContext,
+    queue: Queue,
+    { topic, mode, prefetch }: DeliverArguments,
+    outgoing: OutgoingBytes,
+  ) {
+    this.#amop = amop
+    this.#broker = broker
+    this.#queue = queue
+    this.#topic = topic
+    this.#type = mode === 'multicast' ? PacketType.MULTICAST : PacketType.UNICAST
+    this.#prefetch = prefetch
+    this.#outgoing = outgoing
+    this.name = entity('queue', queue.name, queue.host.name)
+    this.identity = `queue ${queue.uid}`
+  }
+
+  start(): void {
+    this.#amop.router.table.watch(this.#topic, this)
+    this.#look()
+    this.#queue.setInternalConsumer(this)
+  }
+
+  /** What is on its way may still arrive; the queue gets no answer any more. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#amop.router.table.unwatch(this.#topic, this)
+    this.#amop.timers.cancel(this.#retryTimer)
+    for (const { packet, bytes } of this.#unsent) if (packet !== undefined) this.#outgoing.remove(bytes)
+    this.#unsent = []
+    const inFlight = [...this.#inFlight.values()]
+    this.#inFlight.clear()
+    if (this.#queue.deleted) return
+    this.#queue.setInternalConsumer(undefined)
+    for (const { place } of inFlight) this.#queue.requeue(place, false)
+  }
+
+  cancelled(): void {
+    this.close()
+  }
+
+  /** A binding of the queue itself to this topic would bring its messages back to it. */
+  excludes({ queue }: Listener): boolean {
+    return queue === this.#queue
+  }
+
+  joined(listener: Listener): void {
+    if (this.excludes(listener)) return
+    this.#look()
+    if (!this.#listening) return
+    // Perhaps the one that will take what others have not.
+    this.#failuresInARow = 0
+    this.#goOn()
+  }
+
+  left(): void {
+    this.#look()
+    if (!this.#listening) this.#stopWaiting()
+  }
+
+  ready(): boolean {
+    if (!this.#listening || this.#recovering || this.#retryTimer !== undefined || this.#closed) return false
+    const { size } = this.#inFlight
+    if (size >= this.#prefetch || (size > 0 && this.#inFlightBytes >= IN_FLIGHT_BYTES_MAX)) return false
+    return this.#outgoing.hasRoom(this.#queue)
+  }
+
+  deliver(_queue: Queue, { buffer, bodyAt, bodyLength }: Message, place: number): void {
+    const seq = this.#amop.seqs.next()
+    const head = HEADER_BYTES + 1 + Buffer.byteLength(this.#topic)
+    let packet: Packet | undefined
+    if (head + bodyLength <= FRAME_BYTES_MAX) {
+      const body = encodeTopicBody(this.#topic, buffer.subarray(bodyAt, bodyAt + bodyLength))
+      packet = Packet.make(this.#type, seq, ResultCode.SUCCESS, body)
+      this.#outgoing.add(bodyLength)
+    }
+    const delivery = { place, seq, bytes: bodyLength, packet }
+    this.#inFlight.set(seq, delivery)
+    this.#inFlightBytes += bodyLength
+    this.#unsent.push(delivery)
+    this.#broker.turn.drain(this)
+  }
+
+  /** End of a turn: sends what the queue has handed out. */
+  drain(): void {
+    const unsent = this.#unsent
+    this.#unsent = []
+    for (const delivery of unsent) {
+      const { packet } = delivery
+      delivery.packet = undefined
+      if (packet !== undefined) this.#outgoing.remove(delivery.bytes)
+      // Back in its queue already, when the deliverer was closed by what it has sent.
+      if (!this.#inFlight.has(delivery.seq)) continue
+      if (packet === undefined) this.#giveUp(delivery)
+      else this.#send(delivery, packet)
+    }
+  }
+
+  answered(message: AmopMessage, answer: Packet): void {
+    const delivery = this.#inFlight.get(message.seq)
+    if (delivery === undefined || this.#type === PacketType.MULTICAST) return
+    if (answer.result === ResultCode.SUCCESS) this.#arrived(delivery)
+    else this.#failed(delivery, answer.result, message instanceof Unicast && message.wasTaken)
+  }
+
+  #send(delivery: Delivery, packet: Packet): void {
+    const { router } = this.#amop
+    // One before it has failed, or the last listener has gone, since the queue handed it out: it has not been tried.
+    if (this.#recovering || !this.#listening) {
+      this.#putBack(delivery, false)
+    } else if (this.#type === PacketType.UNICAST) {
+      router.unicast(this, packet)
+    } else if (router.multicast(this, packet) > 0) {
+      this.#arrived(delivery)
+    } else {
+      this.#failed(delivery, ResultCode.NO_LISTENER, false)
+    }
+  }
+
+  #arrived(delivery: Delivery): void {
+    this.#remove(delivery)
+    if (!this.#recovering) this.#failuresInARow = 0
+    this.#queue.acknowledge(delivery.place)
+    this.#settled()
+  }
+
+  /** @param wasTaken a listener has had it: that counts against the delivery limit of a queue that has one. */
+  #failed(delivery: Delivery, code: number, wasTaken: boolean): void {
+    const { log } = this.#amop
+    if (this.#failuresInARow === 0) {
+      log.warn(`amop: a message of ${this.name} could not be delivered and is kept`, {
+        seq: delivery.seq,
+        topic: this.#topic,
+        code,
+      })
+    }
+    if (!this.#recovering) this.#failuresInARow++
+    this.#putBack(delivery, wasTaken)
+  }
+
+  #putBack(delivery: Delivery, counts: boolean): void {
+    this.#recovering = true
+    this.#remove(delivery)
+    this.#queue.requeue(delivery.place, counts)
+    this.#settled()
+  }
+
+  /** Nobody can ever be sent it. */
+  #giveUp(delivery: Delivery): void {
+    this.#remove(delivery)
+    this.#amop.log.warn(`amop: a message of ${this.name} is rejected, as no frame can carry it`, {
+      topic: this.#topic,
+      bytes: delivery.bytes,
+      frameBytesMax: FRAME_BYTES_MAX,
+    })
+    this.#queue.reject(delivery.place)
+    this.#settled()
+  }
+
+  #remove(delivery: Delivery): void {
+    this.#inFlight.delete(delivery.seq)
+    this.#inFlightBytes -= delivery.bytes
+  }
+
+  #settled(): void {
+    if (this.#closed) return
+    if (!this.#recovering) {
+      this.#broker.turn.drain(this.#queue)
+    } else if (this.#inFlight.size === 0) {
+      this.#recovering = false
+      if (this.#listening) this.#tryLater()
+    }
+  }
+
+  #tryLater(): void {
+    const { clock, timers } = this.#amop
+    if (this.#failuresInARow === 0) {
+      this.#goOn()
+      return
+    }
+    const delay = Math.min(RETRY_MS_MIN * 2 ** (this.#failuresInARow - 1), RETRY_MS_MAX)
+    this.#retryTimer ??= timers.schedule(clock.now + delay, () => this.#goOn())
+  }
+
+  #goOn(): void {
+    this.#stopWaiting()
+    this.#broker.turn.drain(this.#queue)
+  }
+
+  #stopWaiting(): void {
+    this.#amop.timers.cancel(this.#retryTimer)
+    this.#retryTimer = undefined
+  }
+
+  #look(): void {
+    this.#listening = this.#amop.router.reaches(this, this.#topic, this.#type)
+  }
+}
