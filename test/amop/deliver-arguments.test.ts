@@ -84,6 +84,15 @@ test('declaring the queue again must repeat them', (t) => {
   t.regex(refusal(bench, { 'x-amop-deliver': 'news' }) ?? '', /inequivalent arg 'x-amop-deliver-mode'/)
 })
 
+test('queues of a virtual host that AMOP does not belong to are not delivered', (t) => {
+  const bench = new OfflineBench()
+  const other = bench.node.virtualHosts.add('other')
+  t.throws(() => declareQueue(other, 'q', { arguments: { 'x-amop-deliver': 'news' } }), {
+    message: "PRECONDITION_FAILED - queue 'q' in vhost 'other' cannot have 'x-amop-deliver': AMOP belongs to vhost '/'",
+  })
+  t.notThrows(() => declareQueue(other, 'q', {}))
+})
+
 test('a quorum queue takes them, too', (t) => {
   const bench = new OfflineBench()
   const client = openClient(bench.node)

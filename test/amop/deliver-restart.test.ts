@@ -1,5 +1,5 @@
 import test from 'ava'
-import { AmopContext, OfflineDelivery, type Packet, SdkSession } from '../../src/amop/index.ts'
+import { type AmopContext, type Packet, SdkSession } from '../../src/amop/index.ts'
 import { encodeQueueDeclare, fromObject, QUEUE_DECLARE_OK } from '../../src/codec/index.ts'
 import type { BrokerNode } from '../../src/server/node.ts'
 import { TestNode } from '../amqp/harness.ts'
@@ -114,17 +114,9 @@ class LiveSdk extends Sdk {
   }
 }
 
-function wire({ context, virtualHosts }: BrokerNode): AmopContext {
-  const { clock, timers, log } = context
-  const amop = new AmopContext({ clock, timers, log })
-  new OfflineDelivery(amop, virtualHosts).start()
-  return amop
-}
-
 test('a data directory keeps what SDKs will get, over a kill and over an orderly stop', async (t) => {
   const host = new NodeHost(new Disk(), new Random(1), { journalBytes: 20_000, messageMemory: 1e6, sync: 'always' })
   await host.start()
-  wire(host.node)
   const client = await host.connect()
   const channel = await client.openChannel(true)
   let confirmed = 0
@@ -140,7 +132,7 @@ test('a data directory keeps what SDKs will get, over a kill and over an orderly
   await until('all confirmed', () => confirmed === count)
   const texts: string[] = []
   const serve = async (until_: number) => {
-    const sdk = new LiveSdk(host.node, wire(host.node)).subscribe('news')
+    const sdk = new LiveSdk(host.node, host.node.amop as AmopContext).subscribe('news')
     await until(`${until_} messages`, () => {
       for (let packet = sdk.take(); packet !== undefined; packet = sdk.take()) {
         const message = read(packet)

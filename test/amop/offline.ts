@@ -37,7 +37,7 @@ export class OfflineBench implements SdkHost {
       ...(permissions && { permissions }),
       ...(random && { random }),
     })
-    this.delivery = new OfflineDelivery(this.context, node.virtualHosts)
+    this.delivery = new OfflineDelivery(this.context, node.virtualHosts, { vhost: '/' })
     this.delivery.start()
   }
 

@@ -1,4 +1,4 @@
-import { entity, type Queue, type QueueWatcher, type VirtualHosts } from '../../broker/index.ts'
+import { entity, preconditionFailed, type Queue, type QueueWatcher, type VirtualHosts } from '../../broker/index.ts'
 import type { Table } from '../../codec/index.ts'
 import type { AmopContext } from '../context.ts'
 import { isReservedTopic } from '../topic-names.ts'
@@ -17,13 +17,16 @@ const OUTGOING_BYTES_MAX = 16 * 1024 * 1024
 export class OfflineDelivery implements QueueWatcher {
   readonly #amop: AmopContext
   readonly #virtualHosts: VirtualHosts
+  readonly #vhost: string
   readonly #authority: UserAuthority
   readonly #outgoing: OutgoingBytes
   readonly #deliverers = new Map<Queue, QueueDeliverer>()
 
-  constructor(amop: AmopContext, virtualHosts: VirtualHosts) {
+  /** @param options with the virtual host that AMOP belongs to; queues of others are not delivered. */
+  constructor(amop: AmopContext, virtualHosts: VirtualHosts, { vhost }: { readonly vhost: string }) {
     this.#amop = amop
     this.#virtualHosts = virtualHosts
+    this.#vhost = vhost
     this.#authority = new UserAuthority(amop)
     this.#outgoing = new OutgoingBytes(virtualHosts.context.turn, OUTGOING_BYTES_MAX)
   }
@@ -46,7 +49,7 @@ export class OfflineDelivery implements QueueWatcher {
   }
 
   declaring(user: string | undefined, name: string, vhost: string, args: Table): void {
-    const deliver = readDeliverArguments(name, vhost, args)
+    const deliver = this.#read(name, vhost, args)
     if (deliver !== undefined) this.#authority.check(user, 'publish', deliver.topic)
   }
 
@@ -66,13 +69,22 @@ export class OfflineDelivery implements QueueWatcher {
   /** A queue that was declared while AMOP was off may have any arguments: it is kept, and nothing is delivered. */
   #argumentsOf({ name, host, arguments: args }: Queue): DeliverArguments | undefined {
     try {
-      const deliver = readDeliverArguments(name, host.name, args)
+      const deliver = this.#read(name, host.name, args)
       if (deliver === undefined || !isReservedTopic(deliver.topic)) return deliver
       this.#logRefused(name, host.name, `topic '${deliver.topic}' is reserved for SDKs`)
     } catch (error) {
       this.#logRefused(name, host.name, (error as Error).message)
     }
     return undefined
+  }
+
+  /** @throws AmqpError 406 */
+  #read(name: string, vhost: string, args: Table): DeliverArguments | undefined {
+    const deliver = readDeliverArguments(name, vhost, args)
+    if (deliver === undefined || vhost === this.#vhost) return deliver
+    throw preconditionFailed(
+      `${entity('queue', name, vhost)} cannot have 'x-amop-deliver': AMOP belongs to vhost '${this.#vhost}'`,
+    )
   }
 
   #logRefused(name: string, vhost: string, reason: string): void {

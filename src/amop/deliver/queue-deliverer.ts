@@ -2,9 +2,9 @@ import type { Drainable, Timer } from '../../base/index.ts'
 import { type BrokerContext, type Consumer, entity, type Message, type Queue } from '../../broker/index.ts'
 import { Table } from '../../codec/index.ts'
 import type { AmopContext } from '../context.ts'
-import { FRAME_BYTES_MAX, HEADER_BYTES, Packet, PacketType } from '../packet/packet.ts'
+import { FRAME_BYTES_MAX, HEADER_BYTES, type Packet, PacketType } from '../packet/packet.ts'
 import { ResultCode } from '../packet/result-code.ts'
-import { encodeTopicBody } from '../packet/topic-body.ts'
+import { makeTopicPacket } from '../packet/topic-body.ts'
 import { FULL_ACCESS } from '../permissions/permissions.ts'
 import type { Listener } from '../router/listener.ts'
 import type { Message as AmopMessage } from '../router/message.ts'
@@ -142,8 +142,8 @@ export class QueueDeliverer implements Consumer, Publisher, TopicWatcher, Draina
     const head = HEADER_BYTES + 1 + Buffer.byteLength(this.#topic)
     let packet: Packet | undefined
     if (head + bodyLength <= FRAME_BYTES_MAX) {
-      const body = encodeTopicBody(this.#topic, buffer.subarray(bodyAt, bodyAt + bodyLength))
-      packet = Packet.make(this.#type, seq, ResultCode.SUCCESS, body)
+      const data = buffer.subarray(bodyAt, bodyAt + bodyLength)
+      packet = makeTopicPacket(this.#type, seq, ResultCode.SUCCESS, this.#topic, data)
       this.#outgoing.add(bodyLength)
     }
     const delivery = { place, seq, bytes: bodyLength, packet }

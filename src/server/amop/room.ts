@@ -1,4 +1,4 @@
-import { AmopContext, Bridge, TopicPermissions } from '../../amop/index.ts'
+import { AmopContext, Bridge, OfflineDelivery, TopicPermissions } from '../../amop/index.ts'
 import type { BrokerContext, VirtualHosts } from '../../broker/index.ts'
 import type { ResolvedAmopOptions } from './options.ts'
 
@@ -22,5 +22,6 @@ export function openAmopRoom(
     settings,
     ...(permissions === undefined ? {} : { permissions: new TopicPermissions(permissions) }),
   })
+  new OfflineDelivery(context, virtualHosts, { vhost }).start()
   return { context, bridge: new Bridge(context, virtualHosts, { vhost }) }
 }
