@@ -1,7 +1,8 @@
-import { X509Certificate } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
-import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
+import { type ConnectionOptions, connect as connectTls, createSecureContext, type TLSSocket } from 'node:tls'
 import type { AmopTransport, ConnectionEvents, Dial, NodeAddress } from '../amop/index.ts'
+import { isSecp256k1 } from './amop-client-certificate.ts'
+import { checkTlsMaterial } from './tls-material.ts'
 
 /** PEM, as an SDK has them. */
 export interface AmopCertificates {
@@ -34,29 +35,22 @@ export function createDial(certificates: AmopCertificates | undefined): Dial {
 }
 
 function tlsOptions({ ca, cert, key }: AmopCertificates): ConnectionOptions {
-  let certificate: X509Certificate
-  try {
-    certificate = new X509Certificate(cert)
-    new X509Certificate(ca)
-  } catch (error) {
-    throw new Error('the certificate or its authority cannot be read: not in PEM form', { cause: error })
-  }
+  const own = checkTlsMaterial({ ca, cert, key }, "SDK's")
   return {
-    ca,
-    cert,
-    key,
+    // Read once for all connections.
+    secureContext: createSecureContext({
+      ca,
+      cert,
+      key,
+      ecdhCurve: CURVES,
+      minVersion: 'TLSv1.2',
+      // TLS 1.3 has no signatures on that curve.
+      maxVersion: isSecp256k1(own) ? 'TLSv1.2' : 'TLSv1.3',
+    }),
     rejectUnauthorized: true,
-    ecdhCurve: CURVES,
-    minVersion: 'TLSv1.2',
-    // TLS 1.3 has no signatures on this curve.
-    ...(curveOf(certificate) === 'secp256k1' && { maxVersion: 'TLSv1.2' as const }),
     // A node is known by its authority, as in all SDKs: it has no name.
     checkServerIdentity: () => undefined,
   }
-}
-
-function curveOf(certificate: X509Certificate): string | undefined {
-  return certificate.publicKey.asymmetricKeyDetails?.namedCurve
 }
 
 function secure({ host, port }: NodeAddress, options: ConnectionOptions): TLSSocket {

@@ -137,6 +137,8 @@ test('options that cannot be are refused at once', async (t) => {
   await t.throwsAsync(refused({ nodes: ['a:b'], plain: true }), { message: "not a node: 'a:b' (host:port)" })
   await t.throwsAsync(refused({ nodes: ['a:99999'], plain: true }), { instanceOf: RangeError })
   await t.throwsAsync(refused({ nodes: ['a'] }), { instanceOf: TypeError, message: /certificates are missing/ })
-  await t.throwsAsync(refused({ nodes: ['a'], ca: 'x', cert: 'x', key: 'x' }), { message: /not in PEM form/ })
+  await t.throwsAsync(refused({ nodes: ['a'], ca: 'x', cert: 'x', key: 'x' }), {
+    message: /holds no certificate in PEM form/,
+  })
   await t.throwsAsync(refused({ nodes: ['a'], certsDirectory: 'no-such-directory' }), { code: 'ENOENT' })
 })
