@@ -35,6 +35,11 @@ const SUBCOMMANDS: readonly Subcommand[] = [
     load: async () => (await import('./amop/certs.ts')).certsCommand(),
   },
   {
+    name: 'amop',
+    summary: 'send and receive AMOP messages',
+    load: async () => (await import('./amop/command.ts')).amopCommand(),
+  },
+  {
     name: 'version',
     summary: 'print the version',
     load: async () => (await import('./version.ts')).versionCommand(),
@@ -63,7 +68,7 @@ async function run(args: readonly string[]): Promise<void> {
   const wanted = words[0] === 'help' ? words[1] : words[0]
   for (const { name, summary, load } of SUBCOMMANDS) {
     const command = name === wanted ? await load() : new Command(name)
-    program.addCommand(command.summary(summary).copyInheritedSettings(program))
+    program.addCommand(inherit(command.summary(summary), program))
   }
   if (words.length === 0) {
     program.outputHelp()
@@ -71,6 +76,13 @@ async function run(args: readonly string[]): Promise<void> {
     return
   }
   await program.parseAsync(words, { from: 'user' })
+}
+
+/** Settings of the program hold for the commands below a command too. */
+function inherit(command: Command, parent: Command): Command {
+  command.copyInheritedSettings(parent)
+  for (const subcommand of command.commands) inherit(subcommand, command)
+  return command
 }
 
 /** Says in one line what went wrong. @returns the exit code that goes with it. */

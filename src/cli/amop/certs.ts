@@ -3,7 +3,8 @@ import { join, resolve } from 'node:path'
 import { Command, Option } from 'commander'
 import { DEFAULT_AMOP_OPTIONS, type KeyType, loadAmopCertificates } from '../../server/index.ts'
 import { UsageError } from '../errors.ts'
-import { checked, type Parser, ValueError, wholeNumber } from '../settings/parsers.ts'
+import { checked, wholeNumber } from '../settings/parsers.ts'
+import { valueFor } from './value-for.ts'
 
 interface Flags {
   readonly rsa?: true
@@ -106,19 +107,6 @@ async function checkVacant(path: string, { force }: Flags): Promise<void> {
     throw new UsageError(
       `${path} has ${present.join(', ')} already; choose another directory, or replace them with --force: SDKs that have the former are refused then`,
     )
-  }
-}
-
-/** For commander: the value, or a line that names the option and says what is allowed. */
-function valueFor<T>(option: string, parse: Parser<T>): (text: string) => T {
-  return (text) => {
-    try {
-      return parse(text)
-    } catch (error) {
-      if (error instanceof ValueError)
-        throw new UsageError(`${option}: ${JSON.stringify(text)} is not ${error.allowed}`)
-      throw error
-    }
   }
 }
 
