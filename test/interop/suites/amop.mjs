@@ -2,8 +2,11 @@ import { Checks } from '../amop/lib/checks.mjs'
 import { installSdks } from '../amop/lib/install.mjs'
 import { AmopNode } from '../amop/lib/node.mjs'
 import { examples } from '../amop/suites/examples.mjs'
+import { failover } from '../amop/suites/failover.mjs'
+import { malformed } from '../amop/suites/malformed.mjs'
 import { matrix } from '../amop/suites/matrix.mjs'
 import { privateTopics } from '../amop/suites/private.mjs'
+import { restart, storm } from '../amop/suites/restart.mjs'
 
 const ALL = ['go', 'java', 'web3']
 
@@ -38,4 +41,8 @@ export const amop = [
   suite('amop-matrix', 'each SDK as publisher against each as subscriber', matrix),
   suite('amop-matrix-rsa', 'the same with RSA certificates', matrix, { node: { keyType: 'rsa' } }),
   suite('amop-private', 'private topics of go-sdk and java-sdk', privateTopics, { kinds: ['go', 'java'] }),
+  suite('amop-failover', 'subscribers that go away or say nothing with a message in hand', failover),
+  suite('amop-malformed', 'frames and connections as no SDK makes them', malformed),
+  suite('amop-restart', 'the node is stopped and started', restart, { kinds: ['java', 'web3'], together: true }),
+  suite('amop-storm', "go-sdk's storm of connections after a restart", storm, { kinds: ['go'], together: true }),
 ]

@@ -71,10 +71,7 @@ func (a *agent) handler(topic, mode string) func([]byte, *[]byte) {
 			event["data"] = data
 		}
 		a.say(event)
-		switch mode {
-		case "die":
-			os.Exit(9)
-		case "silent":
+		if mode == "silent" {
 			time.Sleep(time.Minute)
 		}
 		*response = a.reply(data)

@@ -20,6 +20,8 @@ export class Sdk {
   messages = []
   /** Answers to unicasts by id. */
   answers = new Map()
+  /** Told at once of each message. */
+  onMessage = () => {}
   faults = []
   #connected = false
   #nextId = 1
@@ -61,6 +63,7 @@ export class Sdk {
         return
       case 'message':
         this.messages.push(event)
+        this.onMessage(event)
         return
       case 'answer':
         this.answers.set(event.id, event)
@@ -109,7 +112,7 @@ export class Sdk {
 
   /**
    * Subscribes; resolves when the node has it.
-   * @param mode '' answers with `replyOf`, 'silent' does not answer, 'die' ends the program with the message in hand.
+   * @param mode '' answers with `replyOf`, 'silent' does not answer.
    */
   async subscribe(topic, { mode = '', privateKey = '' } = {}) {
     await this.#mustDo({ op: 'subscribe', topic, mode, privateKey })

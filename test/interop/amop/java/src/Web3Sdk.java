@@ -56,6 +56,9 @@ final class Web3Sdk extends Agent {
           }
         });
     service.run();
+    // run() returns before the SDK has announced its first topics: those would replace what is announced meanwhile. It
+    // asks for the height of the chain after them.
+    for (int i = 0; service.getNodeToBlockNumberMap().isEmpty() && i < 1000; i++) Thread.sleep(10);
   }
 
   private static ThreadPoolTaskExecutor threadPool() {
