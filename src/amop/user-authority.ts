@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { accessRefused } from '../broker/index.ts'
 import type { AmopContext } from './context.ts'
 import type { TopicAccess } from './permissions/permissions.ts'
@@ -5,6 +6,9 @@ import { isReservedTopic } from './topic-names.ts'
 
 /** Users whose access is kept; more than that take turns. */
 const USERS_MAX = 1024
+
+/** A topic that no rule names: who may use it may use all. */
+const ANY_TOPIC = randomBytes(32).toString('hex')
 
 /** What AMQP users may do with topics. */
 export class UserAuthority {
@@ -33,6 +37,17 @@ export class UserAuthority {
     if (user === undefined || this.#accessOf(user)[action](topic)) return
     throw accessRefused(
       `${action} access to topic '${topic}' refused for user '${user}' by the topic permissions of AMOP`,
+    )
+  }
+
+  /**
+   * @param prefix of the topics that are meant, all of them.
+   * @throws AmqpError 403 unless the user may use every one.
+   */
+  checkAll(user: string | undefined, action: 'publish' | 'subscribe', prefix = ''): void {
+    if (user === undefined || this.#accessOf(user)[action](prefix + ANY_TOPIC)) return
+    throw accessRefused(
+      `${action} access to every topic that begins with '${prefix}' refused for user '${user}' by the topic permissions of AMOP`,
     )
   }
 

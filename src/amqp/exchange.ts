@@ -29,6 +29,7 @@ export function exchangeDeclare(channel: Channel, method: ExchangeDeclare): void
     if (alternate !== undefined && !vhost.exchanges.has(name)) {
       checkAccess(channel, 'read', 'exchange', name)
       checkAccess(channel, 'write', 'exchange', alternate)
+      checkAuthority(channel, 'publish', vhost.exchanges.get(alternate), undefined)
     }
     const { durable, autoDelete, internal } = method
     vhost.declareExchange({ name, type, durable, autoDelete, internal, arguments: args })
@@ -52,7 +53,8 @@ export function exchangeBind(channel: Channel, method: ExchangeBind): void {
   const routingKey = method.routingKey
   checkTopicAccess(channel, 'read', source, routingKey)
   checkAuthority(channel, 'subscribe', source, routingKey)
-  checkAuthority(channel, 'publish', destination, routingKey)
+  // The binding's key says little of the keys that messages will have: a fanout exchange does not look at it.
+  checkAuthority(channel, 'publish', destination, undefined)
   vhost.bind(source, destination, routingKey, method.arguments)
   if (!method.noWait) channel.send(encodeExchangeBindOk(channel.number, {}))
 }

@@ -31,12 +31,12 @@ export function checkTopicAccess(
   )
 }
 
-/** What the type of an exchange itself allows a user. @throws AmqpError 403 */
+/** What the type of an exchange itself allows a user. @param routingKey undefined for every one. @throws AmqpError 403 */
 export function checkAuthority(
   channel: Channel,
   action: 'publish' | 'subscribe',
   exchange: Exchange | undefined,
-  routingKey: string,
+  routingKey: string | undefined,
 ): void {
   exchange?.type.authorize?.(exchange, channel.connection.user?.name ?? '', action, routingKey)
 }

@@ -57,8 +57,7 @@ function declareQueue(channel: Channel, name: string, method: QueueDeclare): Que
     checkAccess(channel, 'read', 'queue', meant)
     checkAccess(channel, 'write', 'exchange', deadLetterExchange)
     const routingKey = textOf(args.get('x-dead-letter-routing-key'))
-    const exchange = vhost.exchanges.get(deadLetterExchange)
-    if (routingKey !== undefined) checkAuthority(channel, 'publish', exchange, routingKey)
+    checkAuthority(channel, 'publish', vhost.exchanges.get(deadLetterExchange), routingKey)
   }
   const declaration = { name: meant, serverNamed: name === '', durable, exclusive, autoDelete, arguments: args }
   return vhost.declareQueue({ ...declaration, user: connection.user?.name ?? '' }, connection)

@@ -70,3 +70,22 @@ test('rules that are read anew hold at once, and keepers of answers can tell', (
     undefined,
   )
 })
+
+test('who may use every topic, or every one behind a prefix, is known by the rules', (t) => {
+  const rules = {
+    rules: [
+      { user: 'admin', publish: '*' },
+      { user: 'orders', publish: ['orders.*', 'news'] },
+    ],
+  }
+  const authority = new UserAuthority(new TestAmop({ permissions: permissions(rules) }).context)
+  authority.checkAll('admin', 'publish')
+  authority.checkAll('orders', 'publish', 'orders.')
+  authority.checkAll(undefined, 'publish')
+  t.is(
+    refusal(() => authority.checkAll('orders', 'publish')),
+    "403 ACCESS_REFUSED - publish access to every topic that begins with '' refused for user 'orders' by the topic permissions of AMOP",
+  )
+  t.truthy(refusal(() => authority.checkAll('admin', 'subscribe')))
+  new UserAuthority(new TestAmop().context).checkAll('guest', 'publish')
+})

@@ -3,7 +3,9 @@ import { AmqpError, createExchangeTypes, type ExchangeType } from '../../src/bro
 import {
   array,
   EXCHANGE_BIND_OK,
+  EXCHANGE_DECLARE_OK,
   encodeExchangeBind,
+  encodeExchangeDeclare,
   encodeQueueBind,
   encodeQueueDeclare,
   encodeTxSelect,
@@ -30,7 +32,7 @@ function guarded() {
     },
     authorize(exchange, user, action, routingKey) {
       asked.push(`${user} ${action} ${exchange.name} ${routingKey}`)
-      if (denied.has(routingKey)) throw new AmqpError(403, `ACCESS_REFUSED - not ${routingKey}`)
+      if (denied.has(routingKey ?? 'every')) throw new AmqpError(403, `ACCESS_REFUSED - not ${routingKey}`)
     },
   }
   const { node, client } = openNode()
@@ -108,8 +110,12 @@ test('the type of an exchange may refuse a binding from it or to it', (t) => {
   client.expect(QUEUE_BIND_OK)
   client.expect(EXCHANGE_BIND_OK)
   client.expect(EXCHANGE_BIND_OK)
-  t.deepEqual(asked, ['guest subscribe guarded news', 'guest subscribe guarded more', 'guest publish guarded less'])
-  denied.add('secret')
+  t.deepEqual(asked, [
+    'guest subscribe guarded news',
+    'guest subscribe guarded more',
+    'guest publish guarded undefined',
+  ])
+  denied.add('secret').add('every')
   const refused = [
     encodeQueueBind(1, { queue: 'q', exchange: 'guarded', routingKey: 'secret' }),
     encodeExchangeBind(1, { source: 'guarded', destination: 'open', routingKey: 'secret' }),
@@ -120,8 +126,28 @@ test('the type of an exchange may refuse a binding from it or to it', (t) => {
     client.openChannel(channel)
     method.writeUInt16BE(channel, 1)
     client.send(method)
-    t.regex(client.expectChannelClose(channel), /^403 ACCESS_REFUSED - not secret /)
+    const key = index === 2 ? 'undefined' : 'secret'
+    t.true(client.expectChannelClose(channel).startsWith(`403 ACCESS_REFUSED - not ${key} `))
   }
+})
+
+test('the type of an exchange may refuse to be where unroutable messages go', (t) => {
+  const { client, asked, denied } = guarded()
+  const declare = (exchange: string) =>
+    encodeExchangeDeclare(1, {
+      exchange,
+      type: 'direct',
+      arguments: fromObject({ 'alternate-exchange': 'guarded' }),
+    })
+  client.send(declare('a1'))
+  client.expect(EXCHANGE_DECLARE_OK)
+  t.deepEqual(asked, ['guest publish guarded undefined'])
+  denied.add('every')
+  // One that exists was asked for when it was made.
+  client.send(declare('a1'))
+  client.expect(EXCHANGE_DECLARE_OK)
+  client.send(declare('a2'))
+  t.regex(client.expectChannelClose(1), /^403 ACCESS_REFUSED - not undefined /)
 })
 
 test('the type of an exchange may refuse to be where dead letters go under a key', (t) => {
@@ -136,6 +162,14 @@ test('the type of an exchange may refuse to be where dead letters go under a key
   client.expect(QUEUE_DECLARE_OK)
   client.send(declare('d2', 'secret'))
   t.regex(client.expectChannelClose(1), /^403 ACCESS_REFUSED - not secret /)
+})
+
+test('without a key of their own dead letters have any', (t) => {
+  const { client, asked, denied } = guarded()
+  denied.add('every')
+  client.send(encodeQueueDeclare(1, { queue: 'd', arguments: fromObject({ 'x-dead-letter-exchange': 'guarded' }) }))
+  t.regex(client.expectChannelClose(1), /^403 ACCESS_REFUSED - not undefined /)
+  t.deepEqual(asked, ['guest publish guarded undefined'])
 })
 
 test('the program that the broker is embedded in may bind everything', (t) => {

@@ -14,7 +14,9 @@ export function amopExchangeType(bridge: Bridge): ExchangeType {
       return authority.generation
     },
     authorize({ host, name, arguments: args }, user, action, routingKey) {
-      authority.check(user, action, readPrefix(host.name, name, args) + routingKey)
+      const prefix = readPrefix(host.name, name, args)
+      if (routingKey === undefined) authority.checkAll(user, action, prefix)
+      else authority.check(user, action, prefix + routingKey)
     },
     builtInName: (vhost) => (bridge.hasExchangeIn(vhost) ? AMOP_EXCHANGE : undefined),
     validate(vhost, name, args) {

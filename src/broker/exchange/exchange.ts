@@ -55,10 +55,11 @@ export interface ExchangeType {
   readonly authorityGeneration?: number
   /**
    * Asked before a user publishes to such an exchange (once for each routing key, those of CC and BCC too), binds
-   * something to it, or has something of its own lead to it.
+   * something to it, or has messages come to it another way.
+   * @param routingKey undefined for every one: the messages will come with keys of their own.
    * @throws AmqpError 403
    */
-  authorize?(exchange: Exchange, user: string, action: 'publish' | 'subscribe', routingKey: string): void
+  authorize?(exchange: Exchange, user: string, action: 'publish' | 'subscribe', routingKey: string | undefined): void
   /** @throws AmqpError 406 when an exchange of this type cannot have these arguments. */
   validate(vhost: string, name: string, args: Table): void
   create(exchange: Exchange): Router
