@@ -361,6 +361,20 @@ test('a queue does not deliver to itself, whatever binding it has', (t) => {
   t.deepEqual([own.pushed.length, tap.copies.length, other.pushed.length], [0, 1, 1])
 })
 
+test('two queues that are bound to the topic they deliver to do not send each other their messages', (t) => {
+  const bench = new OfflineBench()
+  const [one, two] = [bench.declare('one', NEWS), bench.declare('two', NEWS)]
+  for (const queue of [one, two]) {
+    class BoundListener extends TestListener {
+      readonly queue = queue
+    }
+    bench.context.router.subscribe(new BoundListener('queue', queue.name), 'news')
+  }
+  bench.publish('one', 'x')
+  t.deepEqual([one.messageCount, one.unackedCount], [1, 0])
+  t.deepEqual(bench.subscriber('news').serve(), ['x'])
+})
+
 test('the broker as consumer keeps no queue from being deleted and is not counted', (t) => {
   const bench = new OfflineBench()
   const args = { ...NEWS, 'x-expires': 60_000 }

@@ -1,4 +1,4 @@
-import { entity, preconditionFailed } from '../../broker/index.ts'
+import { entity, preconditionFailed, type Queue } from '../../broker/index.ts'
 import { type FieldValue, integerOf, type Table, textOf, typeName } from '../../codec/index.ts'
 import { fitsTopicBody, TOPIC_BYTES_MAX } from '../packet/topic-body.ts'
 
@@ -42,6 +42,11 @@ export function readDeliverArguments(name: string, vhost: string, args: Table): 
   const prefetch = check(PREFETCH, (value) => needed ?? readPrefetch(value))
   if (topic === undefined) return undefined
   return { topic, mode: mode ?? 'unicast', prefetch: prefetch ?? PREFETCH_DEFAULT }
+}
+
+/** Where the messages of a queue go whose arguments have been read. */
+export function topicOf(queue: Queue): string | undefined {
+  return textOf(queue.arguments.get(TOPIC))
 }
 
 class Refusal {

@@ -11,7 +11,7 @@ import type { Message as AmopMessage } from '../router/message.ts'
 import type { Publisher } from '../router/publisher.ts'
 import type { TopicWatcher } from '../router/topic-table.ts'
 import { Unicast } from '../router/unicast.ts'
-import type { DeliverArguments } from './arguments.ts'
+import { type DeliverArguments, topicOf } from './arguments.ts'
 import type { OutgoingBytes } from './outgoing-bytes.ts'
 
 /** How long nothing is tried after a failure: doubled with each in a row, until one has been answered. */
@@ -111,9 +111,9 @@ export class QueueDeliverer implements Consumer, Publisher, TopicWatcher, Draina
     this.close()
   }
 
-  /** A binding of the queue itself to this topic would bring its messages back to it. */
+  /** A binding of this queue to the topic, or of another that delivers to it, would bring its messages back to where they come from. */
   excludes({ queue }: Listener): boolean {
-    return queue === this.#queue
+    return queue === this.#queue || (queue !== undefined && topicOf(queue) === this.#topic)
   }
 
   joined(listener: Listener): void {
