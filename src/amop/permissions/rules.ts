@@ -51,12 +51,26 @@ export function parsePermissions(text: string): PermissionRules {
   }
 }
 
-/** V8 counts characters, where it says the place at all; people count lines. */
+// What V8 says of a token that cannot stand there: the ten characters before it, and the ten from it on.
+const TOKEN_IN_CONTEXT = /^Unexpected token .*?, \.{3}"(.*)"(?:\.{3})? is not valid JSON$/s
+const CONTEXT_LENGTH = 10
+
+/** V8 counts characters, or shows some; people count lines. */
 function jsonProblem(text: string, message: string): string {
-  const [, position] = /at position (\d+)/.exec(message) ?? []
-  if (position === undefined || /\(line /.test(message)) return message
-  const before = text.slice(0, Number(position)).split('\n')
-  return `${message} (line ${before.length} column ${(before.at(-1) as string).length + 1})`
+  if (/\(line /.test(message)) return message
+  const position = jsonPosition(text, message)
+  if (position === undefined) return message
+  const before = text.slice(0, position).split('\n')
+  const reason = message.replace(/, \.{3}".*$/s, '')
+  return `${reason} (line ${before.length} column ${(before.at(-1) as string).length + 1})`
+}
+
+function jsonPosition(text: string, message: string): number | undefined {
+  const [, counted] = /at position (\d+)/.exec(message) ?? []
+  if (counted !== undefined) return Number(counted)
+  const [, context = ''] = TOKEN_IN_CONTEXT.exec(message) ?? []
+  const at = text.indexOf(context)
+  return context !== '' && at === text.lastIndexOf(context) ? at + CONTEXT_LENGTH : undefined
 }
 
 function readRule(json: unknown, where: string): Rule {
