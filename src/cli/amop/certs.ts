@@ -54,21 +54,28 @@ export function certsCommand(): Command {
         .default(DEFAULT_AMOP_OPTIONS.chainId),
     )
     .option('--force', 'replace what is there; SDKs with the former certificates are refused from then on')
-    .action(async (directory: string, flags: Flags) => {
-      if (flags.addSdk !== undefined) await addSdk(directory, flags.addSdk, flags)
-      else if (flags.both) await makeBoth(directory, flags)
-      else await makeSet(directory, flags.rsa ? 'rsa' : 'secp256k1', flags)
+    .action(async (directory: string, flags: Flags, command: Command) => {
+      for (const text of await make(directory, flags)) command.configureOutput().writeOut?.(`${text}\n`)
     })
 }
 
-async function makeBoth(directory: string, flags: Flags): Promise<void> {
+/** @returns what to say of it. */
+async function make(directory: string, flags: Flags): Promise<string[]> {
+  if (flags.addSdk !== undefined) return [await addSdk(directory, flags.addSdk, flags)]
+  if (flags.both) return makeBoth(directory, flags)
+  return [await makeSet(directory, flags.rsa ? 'rsa' : 'secp256k1', flags)]
+}
+
+async function makeBoth(directory: string, flags: Flags): Promise<string[]> {
   const kinds = ['secp256k1', 'rsa'] as const
   // Nothing is made when one of them would be refused.
   for (const kind of kinds) await checkVacant(join(directory, kind), flags)
-  for (const kind of kinds) await makeSet(join(directory, kind), kind, flags)
+  const texts: string[] = []
+  for (const kind of kinds) texts.push(await makeSet(join(directory, kind), kind, flags))
+  return texts
 }
 
-async function makeSet(path: string, keyType: KeyType, flags: Flags): Promise<void> {
+async function makeSet(path: string, keyType: KeyType, flags: Flags): Promise<string> {
   const { agency, days, node: nodes = [DEFAULT_NODE], chainId } = flags
   await checkVacant(path, flags)
   const { CertificateDirectory, makeCertificates } = await loadAmopCertificates()
@@ -76,16 +83,16 @@ async function makeSet(path: string, keyType: KeyType, flags: Flags): Promise<vo
   directory.write(await makeCertificates({ keyType, agency, days }))
   directory.writeConfiguration('sdk', { nodes, chainId, group: 1 })
   const shown = resolve(path)
-  console.log(`Made ${keyType} certificates in ${shown}, good for ${days} days. The node:
+  return `Made ${keyType} certificates in ${shown}, good for ${days} days. The node:
 
   leveret start --amop-port ${portOf(nodes)} --amop-certs ${shown}
 
 SDKs get the folder ${directory.sdk}: ca.crt, sdk.crt, sdk.key, and a
 configuration file for each of go-sdk, java-sdk and web3sdk. Nobody but you needs ca.key: it makes more
-SDK certificates (--add-sdk NAME).`)
+SDK certificates (--add-sdk NAME).`
 }
 
-async function addSdk(path: string, name: string, flags: Flags): Promise<void> {
+async function addSdk(path: string, name: string, flags: Flags): Promise<string> {
   const { days, node: nodes = [DEFAULT_NODE], chainId, force } = flags
   const { CertificateDirectory, makeSdkCertificate } = await loadAmopCertificates()
   const directory = new CertificateDirectory(path)
@@ -96,7 +103,7 @@ async function addSdk(path: string, name: string, flags: Flags): Promise<void> {
   const sdk = await makeSdkCertificate(signer, name, days, chain)
   directory.writeSdk(name, directory.readAuthority(), sdk)
   directory.writeConfiguration(name, { nodes, chainId, group: 1 })
-  console.log(`Made a certificate for ${name} in ${resolve(path, name)}, good for ${days} days.`)
+  return `Made a certificate for ${name} in ${resolve(path, name)}, good for ${days} days.`
 }
 
 async function checkVacant(path: string, { force }: Flags): Promise<void> {
