@@ -18,14 +18,18 @@ export class Sdk {
   readonly socket: Socket
   readonly received: Packet[] = []
   closed = false
+  readonly #end: Promise<void>
 
   constructor(t: ExecutionContext, socket: Socket) {
     this.socket = socket
     const reader = new FrameReader((frame) => this.received.push(Packet.read(frame)))
     socket.on('data', (chunk: Buffer) => reader.push(chunk))
     socket.on('error', () => {})
-    socket.on('close', () => {
-      this.closed = true
+    this.#end = new Promise((resolve) => {
+      socket.on('close', () => {
+        this.closed = true
+        resolve()
+      })
     })
     t.teardown(() => socket.destroy())
   }
@@ -64,8 +68,9 @@ export class Sdk {
     return find() as Packet
   }
 
-  async end(): Promise<void> {
-    await until('the connection is closed', () => this.closed)
+  /** Resolves once the connection is closed. */
+  end(): Promise<void> {
+    return this.#end
   }
 }
 
@@ -91,11 +96,15 @@ export function dialTls(t: ExecutionContext, options: ConnectionOptions): TLSSoc
   return socket
 }
 
+/** Where and with what to connect; a broker is one. */
+export interface AmopDoor {
+  readonly amopPorts: readonly number[]
+  /** Undefined for plain TCP. */
+  readonly amopCertificates: AmopCertificates | undefined
+}
+
 /** Connects with the certificates of a broker that has made its own. */
-export async function connectSdk(
-  t: ExecutionContext,
-  { amopPorts, amopCertificates }: { amopPorts: readonly number[]; amopCertificates: AmopCertificates | undefined },
-): Promise<Sdk> {
+export async function connectSdk(t: ExecutionContext, { amopPorts, amopCertificates }: AmopDoor): Promise<Sdk> {
   const port = amopPorts[0] as number
   if (amopCertificates === undefined) {
     const socket = connectPlain(port, '127.0.0.1')
@@ -107,4 +116,12 @@ export async function connectSdk(
   const sdk = new Sdk(t, socket)
   await once(socket, 'secureConnect')
   return sdk
+}
+
+/** Two sessions of one broker: who publishes, and who listens to `topic`. */
+export async function pairOfSdks(t: ExecutionContext, node: AmopDoor, topic = 'topic'): Promise<[Sdk, Sdk]> {
+  const publisher = await connectSdk(t, node)
+  const subscriber = await connectSdk(t, node)
+  await subscriber.subscribe(topic)
+  return [publisher, subscriber]
 }
