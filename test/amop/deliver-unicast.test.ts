@@ -370,6 +370,12 @@ test('two queues that are bound to the topic they deliver to do not send each ot
     }
     bench.context.router.subscribe(new BoundListener('queue', queue.name), 'news')
   }
+  class BoundExchange extends TestListener {
+    leadsTo(queue: unknown): boolean {
+      return queue === one
+    }
+  }
+  bench.context.router.subscribe(new BoundExchange('queue', 'exchange'), 'news')
   bench.publish('one', 'x')
   t.deepEqual([one.messageCount, one.unackedCount], [1, 0])
   t.deepEqual(bench.subscriber('news').serve(), ['x'])

@@ -47,6 +47,8 @@ export class QueueDeliverer implements Consumer, Publisher, TopicWatcher, Draina
   readonly identity: string
   /** Who declared the queue was asked for permission then. */
   readonly access = FULL_ACCESS
+  /** A multicast that comes back to its queue leaves it under another seq. */
+  readonly sendsOnce = true
   unanswered = 0
   drainMarked = false
   readonly #amop: AmopContext
@@ -111,9 +113,11 @@ export class QueueDeliverer implements Consumer, Publisher, TopicWatcher, Draina
     this.close()
   }
 
-  /** A binding of this queue to the topic, or of another that delivers to it, would bring its messages back to where they come from. */
-  excludes({ queue }: Listener): boolean {
-    return queue === this.#queue || (queue !== undefined && topicOf(queue) === this.#topic)
+  /** What would bring its messages back: bindings to the topic of this queue, or of another that delivers to it. */
+  excludes(listener: Listener): boolean {
+    const { queue } = listener
+    if (queue === undefined) return listener.leadsTo?.(this.#queue) === true
+    return queue === this.#queue || topicOf(queue) === this.#topic
   }
 
   joined(listener: Listener): void {

@@ -17,6 +17,8 @@ export interface Listener {
   readonly role: ListenerRole
   /** The queue that it puts its messages into, if it does. */
   readonly queue?: Queue
+  /** Whether it is an exchange from which messages come to that queue. */
+  leadsTo?(queue: Queue): boolean
   /** Unicasts that it has and has not answered. */
   readonly outstanding: number
   /**

@@ -30,8 +30,10 @@ export class TopicEntry {
 
   /** Those to whom this publisher's messages may go at all; not to be changed. */
   listenersFor(publisher: Publisher): readonly Listener[] {
-    if (publisher.excludes === undefined) return this.listeners
-    return this.listeners.filter((listener) => !publisher.excludes?.(listener))
+    const { listeners } = this
+    if (publisher.excludes === undefined || !listeners.some((listener) => publisher.excludes?.(listener)))
+      return listeners
+    return listeners.filter((listener) => !publisher.excludes?.(listener))
   }
 
   /** Those to whom a unicast of this publisher may go now; not to be changed. */
