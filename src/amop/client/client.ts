@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { Clock, Timers } from '../../base/index.ts'
-import { PacketType } from '../packet/packet.ts'
+import { type Packet, PacketType } from '../packet/packet.ts'
 import { ResultCode } from '../packet/result-code.ts'
 import { fitsTopicBody, makeTopicPacket, TOPIC_BYTES_MAX } from '../packet/topic-body.ts'
 import { Seqs } from '../seqs.ts'
@@ -69,6 +69,7 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
   readonly #publisher: PrivatePublisher
   /** Challenge topics of the private topics subscribed to. */
   readonly #challengeTopics = new Map<string, string>()
+  #checkedTopic: string | undefined
   #announcing: Promise<void> | undefined
   #closed: Promise<void> | undefined
   /** Told of each connection that ends while the first is waited for. */
@@ -162,9 +163,8 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
    *   time, 104 everybody who listens failed) or the subscriber's own; RangeError for a topic that cannot be or a body
    *   that is too long; the signal's reason.
    */
-  async unicast(topic: string, data: Uint8Array | string, options?: CallOptions): Promise<Buffer> {
-    checkTopic(topic)
-    return await this.#unicast(topic, topic, data, options)
+  unicast(topic: string, data: Uint8Array | string, options?: CallOptions): Promise<Buffer> {
+    return this.#unicast(topic, topic, data, options)
   }
 
   /**
@@ -172,9 +172,8 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
    * once. Fulfilled when those nodes have taken it, whether or not anybody listens.
    * @throws as `unicast`; 103 when the nodes refused it because of their limits.
    */
-  async multicast(topic: string, data: Uint8Array | string, options?: CallOptions): Promise<void> {
-    checkTopic(topic)
-    await this.#multicast(topic, topic, data, options)
+  multicast(topic: string, data: Uint8Array | string, options?: CallOptions): Promise<void> {
+    return this.#multicast(topic, topic, data, options)
   }
 
   /**
@@ -232,15 +231,13 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
   }
 
   /** As `unicast`, to one of the verified subscribers; 100 when there is none. */
-  async unicastPrivate(topic: string, data: Uint8Array | string, options?: CallOptions): Promise<Buffer> {
-    checkPrivateTopic(topic)
-    return await this.#unicast(privateTopicOf(topic), topic, data, options)
+  unicastPrivate(topic: string, data: Uint8Array | string, options?: CallOptions): Promise<Buffer> {
+    return this.#unicast(privateTopicOf(topic), topic, data, options)
   }
 
   /** As `multicast`, to all verified subscribers. */
-  async multicastPrivate(topic: string, data: Uint8Array | string, options?: CallOptions): Promise<void> {
-    checkPrivateTopic(topic)
-    await this.#multicast(privateTopicOf(topic), topic, data, options)
+  multicastPrivate(topic: string, data: Uint8Array | string, options?: CallOptions): Promise<void> {
+    return this.#multicast(privateTopicOf(topic), topic, data, options)
   }
 
   /**
@@ -287,26 +284,43 @@ export class Client extends EventEmitter<ClientEvents> implements AsyncDisposabl
     this.#subscribers.add(wireTopic, { name: topic, handler })
   }
 
-  async #unicast(
+  #unicast(
     wireTopic: string,
     topic: string,
     data: Uint8Array | string,
     options: CallOptions | undefined,
   ): Promise<Buffer> {
-    if (this.#closed !== undefined) throw closedError()
-    const packet = makeTopicPacket(PacketType.UNICAST, this.#seqs.next(), 0, wireTopic, bytesOf(data))
-    return await this.#calls.unicast(packet, topic, this.#ready, options)
+    try {
+      const packet = this.#packet(PacketType.UNICAST, wireTopic, topic, data)
+      return this.#calls.unicast(packet, topic, this.#ready, options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
-  async #multicast(
+  #multicast(
     wireTopic: string,
     topic: string,
     data: Uint8Array | string,
     options: CallOptions | undefined,
   ): Promise<void> {
+    try {
+      const packet = this.#packet(PacketType.MULTICAST, wireTopic, topic, data)
+      return this.#calls.multicast(packet, topic, this.#ready, options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #packet(type: number, wireTopic: string, topic: string, data: Uint8Array | string): Packet {
     if (this.#closed !== undefined) throw closedError()
-    const packet = makeTopicPacket(PacketType.MULTICAST, this.#seqs.next(), 0, wireTopic, bytesOf(data))
-    await this.#calls.multicast(packet, topic, this.#ready, options)
+    // Many are sent to the same topic.
+    if (wireTopic !== this.#checkedTopic) {
+      if (wireTopic === topic) checkTopic(topic)
+      else checkPrivateTopic(topic)
+      this.#checkedTopic = wireTopic
+    }
+    return makeTopicPacket(type, this.#seqs.next(), 0, wireTopic, typeof data === 'string' ? Buffer.from(data) : data)
   }
 
   /** Once for all that is subscribed to in one go: a node gets the whole list each time. */
@@ -352,10 +366,6 @@ function loadSignatures(): Promise<typeof import('./signature.ts')> {
 
 function closedError(): AmopError {
   return new AmopError(ResultCode.NOT_SENT, `${ResultCode.NOT_SENT}: the client is closed`)
-}
-
-function bytesOf(data: Uint8Array | string): Uint8Array {
-  return typeof data === 'string' ? Buffer.from(data) : data
 }
 
 function checkTopic(topic: string): void {

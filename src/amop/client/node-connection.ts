@@ -82,7 +82,7 @@ export class NodeConnection implements ConnectionEvents {
     })
     this.#context = context
     this.#owner = owner
-    this.#reader = new FrameReader((frame) => this.#handle(Packet.read(frame)), settings.frameBytesMax)
+    this.#reader = new FrameReader((frame) => this.#handle(Packet.read(frame)), settings.frameBytesMax, true)
     this.#timer = timers.schedule(clock.now + settings.connectTimeoutMs, () => {
       this.close(`not connected within ${settings.connectTimeoutMs} ms`)
     })

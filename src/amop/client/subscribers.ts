@@ -11,7 +11,7 @@ import type { ClientSettings } from './settings.ts'
 export interface AmopMessage {
   /** As it was subscribed to. */
   readonly topic: string
-  /** The handler's own. */
+  /** Never changed by others; a small one shares memory with some, so copy what is kept for long. */
   readonly data: Buffer
   /** 32 characters, by which it can be followed in the logs of its node. */
   readonly seq: string

@@ -7,12 +7,13 @@ const ROOM_BYTES_MIN = 1024
 export class FrameError extends Error {}
 
 /**
- * Cuts a stream, in any split, into frames. Each frame is copied once, into memory of its own size; what is kept of half
- * a frame is at most twice what has come of it, whatever length it claims.
+ * Cuts a stream, in any split, into frames. Each frame is copied once, into memory of its own size unless small ones may
+ * share it; what is kept of half a frame is at most twice what has come of it, whatever length it claims.
  */
 export class FrameReader {
   readonly #frameBytesMax: number
   readonly #take: (frame: Buffer) => void
+  readonly #allocate: (bytes: number) => Buffer
   #tail: Buffer | undefined
   #tailLength = 0
   #stopped = false
@@ -20,10 +21,12 @@ export class FrameReader {
   /**
    * @param take is handed each whole frame, which is its own from then on.
    * @param frameBytesMax bytes of a frame at most.
+   * @param shared small frames come from Node's pool: quicker, but one that is kept keeps up to 64 KiB of others.
    */
-  constructor(take: (frame: Buffer) => void, frameBytesMax = FRAME_BYTES_MAX) {
+  constructor(take: (frame: Buffer) => void, frameBytesMax = FRAME_BYTES_MAX, shared = false) {
     this.#take = take
     this.#frameBytesMax = frameBytesMax
+    this.#allocate = shared ? Buffer.allocUnsafe : Buffer.allocUnsafeSlow
   }
 
   /** Bytes kept of a frame whose end has not come. */
@@ -48,8 +51,7 @@ export class FrameReader {
     while (!this.#stopped && chunk.length - at >= LENGTH_BYTES) {
       const length = this.#checked(chunk, at)
       if (chunk.length - at < length) break
-      // allocUnsafe takes small frames from a shared pool, and large ones where they come to rest.
-      const frame = Buffer.allocUnsafeSlow(length)
+      const frame = this.#allocate(length)
       chunk.copy(frame, 0, at, at + length)
       at += length
       this.#take(frame)

@@ -96,12 +96,15 @@ export class Packet {
     return packet
   }
 
-  /** As `make`, with a body that its maker has to fill before anybody else sees it. */
-  static allocate(type: number, seq: string, result: number, bodyBytes: number): Packet {
+  /**
+   * As `make`, with a body that its maker has to fill before anybody else sees it.
+   * @param shared a small frame comes from Node's pool: for one that does not stay.
+   */
+  static allocate(type: number, seq: string, result: number, bodyBytes: number, shared = false): Packet {
     const length = HEADER_BYTES + bodyBytes
     if (seq.length !== SEQ_BYTES) throw new RangeError(`a seq has ${SEQ_BYTES} characters, not ${seq.length}`)
     if (length > FRAME_BYTES_MAX) throw new RangeError(`a frame of ${length} bytes is over ${FRAME_BYTES_MAX}`)
-    const frame = Buffer.allocUnsafeSlow(length)
+    const frame = shared ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length)
     HEADER.encode({ length, type, seq, result }, frame, 0)
     return new Packet(type, seq, result, frame)
   }

@@ -55,13 +55,13 @@ export function encodeTopicBody(topic: string, data: Buffer): Buffer {
 }
 
 /**
- * A packet with a topic, its data copied once.
+ * A packet with a topic, its data copied once. A small one is in memory that it shares with others.
  * @throws RangeError as `encodeTopicBody` and `Packet.make` do.
  */
 export function makeTopicPacket(type: number, seq: string, result: number, topic: string, data: Uint8Array): Packet {
   if (!fitsTopicBody(topic)) throw new RangeError(`a topic has at most ${TOPIC_BYTES_MAX} bytes of UTF-8`)
   const t = 1 + Buffer.byteLength(topic)
-  const packet = Packet.allocate(type, seq, result, t + data.length)
+  const packet = Packet.allocate(type, seq, result, t + data.length, true)
   const { frame } = packet
   TOPIC_HEAD.encode({ t }, frame, HEADER_BYTES)
   frame.write(topic, HEADER_BYTES + 1)
