@@ -24,14 +24,14 @@ export interface Listener {
   /**
    * Takes a unicast. What becomes of it is said once by `unicast.answer` or `unicast.fail`, now or later, unless
    * `withdraw` comes first.
-   * @returns false when it cannot take it now; then nothing must follow.
+   * @returns false, or why not, when it cannot take it now; then nothing must follow.
    */
-  push(unicast: Unicast): boolean
+  push(unicast: Unicast): boolean | string
   /** The time for it is over: an answer to it would no longer be heard. */
   withdraw(unicast: Unicast): void
   /**
    * Takes a multicast, or a tap's copy of a unicast.
-   * @returns false when it cannot take it now.
+   * @returns false, or why not, when it cannot take it now.
    */
-  copy(message: Message): boolean
+  copy(message: Message): boolean | string
 }

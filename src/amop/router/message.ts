@@ -11,6 +11,8 @@ export class Message {
   packet: Packet
   /** Offset of the data in the packet's frame. */
   readonly dataAt: number
+  /** For listeners that take a message once for several of them: what they have made of it. */
+  handover: unknown = undefined
 
   constructor(publisher: Publisher, packet: Packet, topic: string | undefined, dataAt: number) {
     this.publisher = publisher

@@ -12,6 +12,10 @@ export interface Publisher {
   readonly access: TopicAccess
   /** Unicasts of its that wait for an answer; kept by the router. */
   unanswered: number
+  /** The node that its SDK is connected to; left out for this one. */
+  readonly node?: string
+  /** True when it sends no multicast twice and wants to hear of those only that are refused. */
+  readonly sendsOnce?: boolean
   /** True for a listener that must get none of its messages, as they would come back to where they came from. */
   excludes?(listener: Listener): boolean
   /**
@@ -19,4 +23,7 @@ export interface Publisher {
    * A publisher that has gone ignores it.
    */
   answered(message: Message, answer: Packet): void
+  /** It sends more than can be stored: asks it to wait, as far as it can, until `goOn`. */
+  holdBack?(): void
+  goOn?(): void
 }

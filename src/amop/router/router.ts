@@ -135,16 +135,19 @@ export class Router implements UnicastOutcome {
       return 0
     }
     const listeners = topic === undefined ? undefined : this.table.find(topic)?.listenersFor(publisher)
-    const known = this.#multicasts.knows(publisher.identity, packet.seq)
+    const once = publisher.sendsOnce === true
+    const known = !once && this.#multicasts.knows(publisher.identity, packet.seq)
     if (listeners !== undefined && !known) {
       if (!this.#bandwidth.take(packet.frame.length, nodes(listeners))) {
         this.#refuseMulticast(message, ResultCode.OVER_BANDWIDTH, 'over the bandwidth limit')
         return 0
       }
-      this.#multicasts.remember(publisher.identity, packet.seq)
+      if (!once) this.#multicasts.remember(publisher.identity, packet.seq)
     }
-    publisher.answered(message, packet.as(PacketType.RESPONSE, packet.seq, ResultCode.SUCCESS))
-    this.#step('answered', message, undefined, ResultCode.SUCCESS)
+    if (!once) {
+      publisher.answered(message, packet.as(PacketType.RESPONSE, packet.seq, ResultCode.SUCCESS))
+      this.#step('answered', message, undefined, ResultCode.SUCCESS)
+    }
     if (known) this.#step('known from another connection, not delivered again', message)
     if (listeners === undefined || known) return 0
     let taken = 0
@@ -209,7 +212,9 @@ export class Router implements UnicastOutcome {
     this.#deadlines(listener).start(unicast)
     let reason = 'it cannot take it now'
     try {
-      if (listener.push(unicast)) {
+      const taken = listener.push(unicast)
+      if (typeof taken === 'string') reason = taken
+      else if (taken) {
         this.#step('pushed', unicast, listener)
         if (!unicast.retained) unicast.packet = NOT_KEPT
         return undefined
@@ -335,7 +340,9 @@ export class Router implements UnicastOutcome {
   #copyTo(listener: Listener, message: Message): boolean {
     let reason = 'it cannot take it now'
     try {
-      if (listener.copy(message)) {
+      const taken = listener.copy(message)
+      if (typeof taken === 'string') reason = taken
+      else if (taken) {
         this.#step('pushed', message, listener)
         return true
       }

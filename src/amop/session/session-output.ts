@@ -23,6 +23,7 @@ export class SessionOutput {
   readonly #stuck: () => void
   #timer: Timer | undefined
   #paused = false
+  #held = false
   /** When bytes were last taken off, in ms since the epoch. */
   activeAt: number
 
@@ -71,7 +72,7 @@ export class SessionOutput {
       this.#overfull()
       if (!this.#paused) {
         this.#paused = true
-        this.#transport.pause()
+        if (!this.#held) this.#transport.pause()
       }
     }
     return true
@@ -81,6 +82,15 @@ export class SessionOutput {
   writable(): void {
     this.activeAt = this.#clock.now
     if (this.#roomy) this.#goOn()
+  }
+
+  /** Has the session not read, or read again, for a reason that has nothing to do with what waits here. */
+  hold(held: boolean): void {
+    if (held === this.#held) return
+    this.#held = held
+    if (this.#paused) return
+    if (held) this.#transport.pause()
+    else this.#transport.resume()
   }
 
   clear(): void {
@@ -104,7 +114,7 @@ export class SessionOutput {
     this.clear()
     if (!this.#paused) return
     this.#paused = false
-    this.#transport.resume()
+    if (!this.#held) this.#transport.resume()
   }
 
   #overfull(): void {

@@ -162,6 +162,14 @@ export class SdkSession implements PrivateSession, Publisher {
     })
   }
 
+  holdBack(): void {
+    if (!this.closed) this.#output.hold(true)
+  }
+
+  goOn(): void {
+    if (!this.closed) this.#output.hold(false)
+  }
+
   requestVerification(body: Buffer): boolean {
     if (this.closed) return false
     return this.#output.push(Packet.make(PacketType.VERIFY_REQUEST, this.amop.seqs.next(), 0, body).frame)

@@ -1,5 +1,6 @@
+import { hostname } from 'node:os'
 import { AmopContext, Bridge, OfflineDelivery, TopicPermissions } from '../../amop/index.ts'
-import type { BrokerContext, VirtualHosts } from '../../broker/index.ts'
+import type { Alarms, BrokerContext, VirtualHosts } from '../../broker/index.ts'
 import type { ResolvedAmopOptions } from './options.ts'
 
 /** What a node has of AMOP, ports excepted. */
@@ -13,6 +14,7 @@ export interface AmopRoom {
 export function openAmopRoom(
   { clock, timers, log }: BrokerContext,
   virtualHosts: VirtualHosts,
+  alarms: Alarms,
   { vhost, settings, permissions }: Pick<ResolvedAmopOptions, 'vhost' | 'settings' | 'permissions'>,
 ): AmopRoom {
   const context = new AmopContext({
@@ -23,5 +25,5 @@ export function openAmopRoom(
     ...(permissions === undefined ? {} : { permissions: new TopicPermissions(permissions) }),
   })
   new OfflineDelivery(context, virtualHosts, { vhost }).start()
-  return { context, bridge: new Bridge(context, virtualHosts, { vhost }) }
+  return { context, bridge: new Bridge(context, virtualHosts, { vhost, node: `leveret@${hostname()}`, alarms }) }
 }
