@@ -2,8 +2,9 @@
 /**
  * Checks the image where no container engine is: follows the Dockerfile's own steps in a clean directory, with this
  * machine's Node in place of the base image, then runs the result as the image would be run: its ENV, its CMD, its
- * HEALTHCHECK, its user, a message through it, SIGTERM, and again on the same volume: a message that waited is still
- * there. Needs npm's registry, as building the image does.
+ * HEALTHCHECK, its user, a message through it, an SDK with the certificates that it has made, SIGTERM, and again on the
+ * same volumes: a message that waited is still there, and the SDK gets in with the same files. Needs npm's registry, as
+ * building the image does.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -23,6 +24,7 @@ import {
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { environmentOf, execForm, flagsAndWords, parseDockerfile } from './dockerfile.mjs'
 
@@ -88,10 +90,10 @@ function runStep(stage, stages, { instruction, value, line }) {
       stage.user = value.split(':').map(Number)
       return
     case 'VOLUME':
-      stage.volumes.push(value)
+      stage.volumes.push(...value.split(/\s+/))
       return
     case 'EXPOSE':
-      stage.exposed.push(Number(value))
+      stage.exposed.push(...value.split(/\s+/).map(Number))
       return
     case 'STOPSIGNAL':
       stage.stopSignal = value
@@ -166,8 +168,9 @@ function userOf(image) {
 
 async function runImage(image) {
   const port = await freePort()
-  // The one thing that is not the image's: its port, which may be taken here.
-  const env = { ...image.processEnvironment, LEVERET_PORT: String(port) }
+  const amopPort = await freePort()
+  // The one thing that is not the image's: its ports, which may be taken here.
+  const env = { ...image.processEnvironment, LEVERET_PORT: String(port), LEVERET_AMOP_PORT: String(amopPort) }
   const user = userOf(image)
   if (user === undefined) report('SKIP', 'runs as its own user', 'this process may not become another')
   const options = { cwd: image.path('.'), env, ...user }
@@ -182,15 +185,69 @@ async function runImage(image) {
       await channel.waitForConfirms()
       return textOf(await channel.get('check', { noAck: true })) === 'first'
     })
+    checkCertificates(image, user)
+    await checkSdk('an SDK gets in with the certificates that were made', image, amopPort)
   })
+  const authority = readCertificate(image, 'ca.crt')
   const after = spawnSync(healthcheck, words, { ...options, encoding: 'utf8' })
   check('fails its HEALTHCHECK once it has ended', after.status === 1, after.stderr.trim())
-  await withBroker(image, options, () =>
-    withChannel(port, 'has the other message after a restart on its volume', async (channel) => {
+  await withBroker(image, options, async () => {
+    await withChannel(port, 'has the other message after a restart on its volume', async (channel) => {
       await channel.checkQueue('check')
       return textOf(await channel.get('check', { noAck: true })) === 'second'
-    }),
-  )
+    })
+    check('has the same authority after a restart', readCertificate(image, 'ca.crt') === authority)
+    await checkSdk('the SDK gets in again after a restart', image, amopPort)
+  })
+}
+
+function certificatePath(image, name) {
+  return join(image.path(image.environment.LEVERET_AMOP_CERTS), name)
+}
+
+function readCertificate(image, name) {
+  return readFileSync(certificatePath(image, name), 'utf8')
+}
+
+/** Private keys are on the volume for certificates, and for the image's user only. */
+function checkCertificates(image, user) {
+  const wrong = ['ca.key', 'node.key', 'sdk/sdk.key'].filter((name) => {
+    const { mode, uid } = statSync(certificatePath(image, name))
+    return (mode & 0o077) !== 0 || (user !== undefined && uid !== user.uid)
+  })
+  check('its private keys are for its own user only', wrong.length === 0, wrong.join())
+}
+
+/** Connects as an SDK does, with the files that an SDK gets, and waits for the answer to its handshake. */
+async function checkSdk(what, image, port) {
+  const socket = connectTls({
+    host: '127.0.0.1',
+    port,
+    ca: readCertificate(image, 'sdk/ca.crt'),
+    cert: readCertificate(image, 'sdk/sdk.crt'),
+    key: readCertificate(image, 'sdk/sdk.key'),
+    ecdhCurve: 'secp256k1:prime256v1',
+    checkServerIdentity: () => undefined,
+  })
+  // tls.connect asks for it by itself, and Node 24 and 26 crash on a secp256k1 certificate.
+  socket.getPeerCertificate = () => ({})
+  const body = '{"minimumSupport":1,"maximumSupport":3,"clientType":"image-check"}'
+  const frame = Buffer.alloc(42 + body.length, 'a')
+  frame.writeUInt32BE(frame.length)
+  frame.writeUInt16BE(0x14, 4)
+  frame.writeInt32BE(0, 38)
+  frame.write(body, 42)
+  socket.setTimeout(5000, () => socket.destroy(new Error('no answer within 5 s')))
+  try {
+    await once(socket, 'secureConnect')
+    socket.write(frame)
+    const [answer] = await once(socket, 'data')
+    check(what, answer.readUInt16BE(4) === 0x14 && JSON.parse(answer.subarray(42)).protocol === 3)
+  } catch (error) {
+    check(what, false, error.message)
+  } finally {
+    socket.destroy()
+  }
 }
 
 /** Starts the image's own command, and stops it with the image's own signal. */
@@ -257,8 +314,13 @@ function textOf(message) {
 function checkImage(image) {
   const { environment, user, exposed, volumes } = image
   check('its user is a number and not root', user !== undefined && user[0] > 0)
-  check('it exposes the port for AMQP and nothing that nobody listens on', exposed.join() === '5672')
-  check('it has one volume, where the data goes', volumes.join() === environment.LEVERET_DATA_DIR)
+  check('it exposes the ports for AMQP and AMOP and nothing that nobody listens on', exposed.join() === '5672,20200')
+  check('it listens on the port for AMOP that it exposes', environment.LEVERET_AMOP_PORT === '20200')
+  const { LEVERET_DATA_DIR, LEVERET_AMOP_CERTS } = environment
+  check(
+    'its volumes are where data and certificates go',
+    volumes.join() === `${LEVERET_DATA_DIR},${LEVERET_AMOP_CERTS}`,
+  )
   check('the broker listens on all addresses', environment.LEVERET_BIND === '0.0.0.0')
   const development = ['typescript', 'ava', '@biomejs/biome'].filter((name) =>
     existsSync(image.path(`node_modules/${name}`)),
