@@ -36,16 +36,21 @@ test('a broker that is killed has lost nothing of what an SDK gets that comes la
   const early = await connect(t, first, dataDir)
   const handled: number[] = []
   let held = 0
+  let release = (): void => {}
+  const released = new Promise<void>((resolve) => {
+    release = resolve
+  })
   await early.subscribe('news', ({ data }) => {
     if (handled.length < 100) {
       handled.push(Number(data))
       return undefined
     }
     held++
-    return new Promise<string>(() => {})
+    return released.then(() => 'too late')
   })
   await until('it has some in hand', () => held === 8)
   first.child.kill('SIGKILL')
+  release()
   await early.close()
   await first.exit()
 
