@@ -1,6 +1,7 @@
 import { Checks } from '../amop/lib/checks.mjs'
 import { installSdks } from '../amop/lib/install.mjs'
 import { AmopNode } from '../amop/lib/node.mjs'
+import { bulk } from '../amop/suites/bulk.mjs'
 import { examples } from '../amop/suites/examples.mjs'
 import { failover } from '../amop/suites/failover.mjs'
 import { malformed } from '../amop/suites/malformed.mjs'
@@ -8,7 +9,8 @@ import { matrix } from '../amop/suites/matrix.mjs'
 import { privateTopics } from '../amop/suites/private.mjs'
 import { restart, storm } from '../amop/suites/restart.mjs'
 
-const ALL = ['go', 'java', 'web3']
+/** Our own client last: it is there always. */
+const ALL = ['go', 'java', 'web3', 'ts']
 
 /**
  * A suite over real FISCO BCOS SDKs, with a node of its own that it may end and start again.
@@ -40,9 +42,14 @@ export const amop = [
   suite('amop-examples', "go-sdk's own example programs", examples, { kinds: ['go'], together: true }),
   suite('amop-matrix', 'each SDK as publisher against each as subscriber', matrix),
   suite('amop-matrix-rsa', 'the same with RSA certificates', matrix, { node: { keyType: 'rsa' } }),
-  suite('amop-private', 'private topics of go-sdk and java-sdk', privateTopics, { kinds: ['go', 'java'] }),
+  suite('amop-private', 'private topics of go-sdk, java-sdk and our client', privateTopics, {
+    kinds: ['go', 'java', 'ts'],
+  }),
   suite('amop-failover', 'subscribers that go away or say nothing with a message in hand', failover),
   suite('amop-malformed', 'frames and connections as no SDK makes them', malformed),
-  suite('amop-restart', 'the node is stopped and started', restart, { kinds: ['java', 'web3'], together: true }),
+  suite('amop-bulk', '10,000 messages of 300 MiB from each to each', bulk, {
+    node: { options: ['--amop-session-timeout', '120000', '--amop-node-timeout', '120000'] },
+  }),
+  suite('amop-restart', 'the node is stopped and started', restart, { kinds: ['java', 'web3', 'ts'], together: true }),
   suite('amop-storm', "go-sdk's storm of connections after a restart", storm, { kinds: ['go'], together: true }),
 ]

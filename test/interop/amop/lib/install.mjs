@@ -60,7 +60,12 @@ async function installJava({ kind, name, main, flags }) {
   }
 }
 
+function ownClient() {
+  return { kind: 'ts', version: 'AmopClient', line: [process.execPath, join(source, 'client.mjs')] }
+}
+
 const INSTALLERS = {
+  ts: async () => ownClient(),
   go: installGo,
   java: () =>
     installJava({

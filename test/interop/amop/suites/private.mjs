@@ -11,54 +11,65 @@ function keyPair() {
   return { privateKey: hex(d), publicKey: `04${hex(x)}${hex(y)}` }
 }
 
-/** Private topics between go-sdk and java-sdk, which verify each other by signature; web3sdk has a form of its own. */
+/** Private topics of those who understand each other's signatures; web3sdk has a form of its own. */
 export async function privateTopics(checks, { sdks, node }) {
-  const kinds = [sdks.go, sdks.java].filter(Boolean)
-  for (const first of kinds) {
-    for (const second of kinds) {
-      const publisher = await Sdk.connect(first, `${first.kind}-publisher`, node)
-      const subscriber = await Sdk.connect(second, `${second.kind}-subscriber`, node)
-      const stranger = await Sdk.connect(sdks.go ?? second, 'stranger', node)
-      const names = `from ${publisher.name} to ${subscriber.name}`
-      const topic = `secret ${names}`
-      try {
-        const keys = keyPair()
-        await publisher.claim(topic, [keyPair().publicKey, keys.publicKey])
-        await subscriber.subscribe(topic, { privateKey: keys.privateKey })
-        await checks.case(`private unicast ${names}`, async () => {
-          const answer = await until(async () => {
-            const said = await publisher.unicast(topic, 'private', { private: true })
-            return said.code === 0 && said
-          }, 'a verified subscriber')
-          same(answer.data, replyOf(subscriber.name, 'private'), 'answer')
-        })
-        await checks.case(`private multicast ${names}`, async () => {
-          const before = subscriber.messages.length
-          await publisher.multicast(topic, 'to all of them', { private: true })
-          await until(() => subscriber.messages.length > before, 'the multicast')
-          same(subscriber.messages.length, before + 1, 'messages')
-        })
-        await checks.case(`a subscriber with another key gets nothing ${names}`, async () => {
-          const from = node.log.length
-          await stranger.subscribe(topic, { privateKey: keyPair().privateKey })
-          await until(() => node.logged(/was refused/, from).length > 0, 'the refusal in the log')
-          for (let i = 0; i < 10; i++) {
-            const { data } = await publisher.unicast(topic, `only you ${i}`, { private: true })
-            same(data, replyOf(subscriber.name, `only you ${i}`), 'answer')
-          }
-          await publisher.multicast(topic, 'nor this', { private: true })
-          await subscriber.received(subscriber.messages.at(-1).topic, 13)
-          same(stranger.messages.length, 0, 'messages of the stranger')
-        })
-        await checks.case(`no verified subscriber is code 100 ${names}`, async () => {
-          await subscriber.stop()
-          await until(async () => {
-            return (await publisher.unicast(topic, 'anybody?', { private: true })).code === 100
-          }, 'code 100')
-        })
-      } finally {
-        await Promise.all([publisher, subscriber, stranger].map((sdk) => sdk.stop()))
-      }
+  const kinds = Object.values(sdks)
+  const connect = (role) => Promise.all(kinds.map((sdk) => Sdk.connect(sdk, `${sdk.kind}-${role}`, node)))
+  const [publishers, subscribers, stranger] = await Promise.all([
+    connect('publisher'),
+    connect('subscriber'),
+    Sdk.connect(kinds[0], 'stranger', node),
+  ])
+  try {
+    const pairs = publishers.flatMap((publisher) => subscribers.map((subscriber) => ({ publisher, subscriber })))
+    await Promise.all(pairs.map((pair) => verified(checks, node, { ...pair, stranger })))
+    for (const subscriber of subscribers) await subscriber.stop()
+    for (const { publisher, subscriber } of pairs) {
+      await checks.case(`code 100 when the last has gone ${namesOf({ publisher, subscriber })}`, async () => {
+        const topic = topicOf({ publisher, subscriber })
+        await until(async () => {
+          const { code } = await publisher.unicast(topic, 'anybody?', { private: true })
+          return code === 100
+        }, 'code 100')
+      })
     }
+  } finally {
+    await Promise.all([...publishers, ...subscribers, stranger].map((sdk) => sdk.stop()))
   }
+}
+
+const namesOf = ({ publisher, subscriber }) => `from ${publisher.name} to ${subscriber.name}`
+const topicOf = (pair) => `secret ${namesOf(pair)}`
+
+async function verified(checks, node, { publisher, subscriber, stranger }) {
+  const names = namesOf({ publisher, subscriber })
+  const topic = topicOf({ publisher, subscriber })
+  const keys = keyPair()
+  await publisher.claim(topic, [keyPair().publicKey, keys.publicKey])
+  await subscriber.subscribe(topic, { privateKey: keys.privateKey })
+  await checks.case(`private unicast ${names}`, async () => {
+    const answer = await until(async () => {
+      const said = await publisher.unicast(topic, 'private', { private: true })
+      return said.code === 0 && said
+    }, 'a verified subscriber')
+    same(answer.data, replyOf(subscriber.name, 'private'), 'answer')
+  })
+  await checks.case(`private multicast ${names}`, async () => {
+    const before = (await subscriber.received(topic, 1)).length
+    await publisher.multicast(topic, 'to all of them', { private: true })
+    same((await subscriber.received(topic, before + 1)).length, before + 1, 'messages')
+  })
+  await checks.case(`a subscriber with another key gets nothing ${names}`, async () => {
+    await stranger.subscribe(topic, { privateKey: keyPair().privateKey })
+    const refusals = () => node.logged(/was refused/).filter((entry) => entry.topic.endsWith(topic))
+    await until(() => refusals().length > 0, 'the refusal in the log', 30_000)
+    const before = (await subscriber.received(topic, 1)).length
+    for (let i = 0; i < 10; i++) {
+      const { data } = await publisher.unicast(topic, `only you ${i}`, { private: true })
+      same(data, replyOf(subscriber.name, `only you ${i}`), 'answer')
+    }
+    await publisher.multicast(topic, 'nor this', { private: true })
+    await subscriber.received(topic, before + 11)
+    same(stranger.messages.length, 0, 'messages of the stranger')
+  })
 }

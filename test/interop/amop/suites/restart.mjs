@@ -8,8 +8,8 @@ const BACK_MS = 45_000
 const UNICAST = 0x30
 
 /** The node is stopped and started, and killed and started: who can comes back with its topics. */
-export async function restart(checks, { sdks: { java, web3 }, node }) {
-  const kinds = [java, web3].filter(Boolean)
+export async function restart(checks, { sdks, node }) {
+  const kinds = Object.values(sdks)
   const programs = await Promise.all(kinds.map((sdk) => Sdk.connect(sdk, sdk.kind, node)))
   try {
     for (const program of programs) {
