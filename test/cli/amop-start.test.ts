@@ -28,7 +28,7 @@ function connect(t: ExecutionContext, program: Program, folder: string): Promise
   return connectSdk(t, { amopPorts: amopPorts(program), amopCertificates: readSdk(folder) })
 }
 
-test('one command starts an AMOP node and says where the files for SDKs are', async (t) => {
+test.serial('one command starts an AMOP node and says where the files for SDKs are', async (t) => {
   const program = await startProgram(t, ['--amop-port', '0', '--amop-port', '0'])
   const [, folder = ''] = /SDKs connect with the files in (\S+)/.exec(program.stdout) ?? []
   t.true(folder.endsWith(join('data', 'amop', 'sdk')), program.stdout)
@@ -41,7 +41,7 @@ test('one command starts an AMOP node and says where the files for SDKs are', as
   t.is(program.stderr, '')
 })
 
-test('several ports may stand in the environment, and certificates have a directory of their own', async (t) => {
+test.serial('several ports may stand in the environment, and certificates have a directory of their own', async (t) => {
   const directory = await temporaryDirectory(t)
   const certs = join(directory, 'certs')
   const program = await startProgram(t, [], { LEVERET_AMOP_PORT: '0, 0,0', LEVERET_AMOP_CERTS: certs })
@@ -49,7 +49,7 @@ test('several ports may stand in the environment, and certificates have a direct
   await (await connect(t, program, join(certs, 'sdk'))).handshake()
 })
 
-test('amop-certs makes what a node and an SDK need, and start takes it', async (t) => {
+test.serial('amop-certs makes what a node and an SDK need, and start takes it', async (t) => {
   const certs = join(await temporaryDirectory(t), 'certs')
   const made = await run(t, ['amop-certs', certs, '--node', 'node.example:20201', '--agency', 'agencyA'])
   t.is(made.exitCode, 0)
@@ -77,7 +77,7 @@ test('amop-certs makes what a node and an SDK need, and start takes it', async (
   t.true(readFileSync(file('billing/go-sdk/config.toml'), 'utf8').includes(file('billing/sdk.crt')))
 })
 
-test('SIGHUP reads the permissions again; a broken file keeps the rules and says so', async (t) => {
+test.serial('SIGHUP reads the permissions again; a broken file keeps the rules and says so', async (t) => {
   const directory = await temporaryDirectory(t)
   const file = join(directory, 'permissions.json')
   const allow = (topic: string): string =>
