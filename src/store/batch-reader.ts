@@ -1,5 +1,6 @@
 import {
   BATCH_HEAD_BYTES,
+  bytesBefore,
   claimedLength,
   firstPosition,
   isBatch,
@@ -33,6 +34,8 @@ export interface FoundBatch {
   readonly length: number
   readonly first: Position
   readonly count: number
+  /** Bytes of the same write before it. */
+  readonly before: number
 }
 
 /** Reads the batches of one file, through a window over it. */
@@ -62,7 +65,8 @@ export class BatchReader {
     const buffer = this.#window
     if (from === undefined || !isBatch(buffer, from, length, run)) return undefined
     const first = firstPosition(buffer, from)
-    return first < positionMin ? undefined : { buffer, from, length, first, count: recordCount(buffer, from) }
+    if (first < positionMin) return undefined
+    return { buffer, from, length, first, count: recordCount(buffer, from), before: bytesBefore(buffer, from) }
   }
 
   /** Offset of the next whole batch of the run from here on, or undefined. */

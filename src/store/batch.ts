@@ -1,7 +1,8 @@
 import { crc32 } from 'node:zlib'
 
 /*
- * A batch: what one write puts into a journal file, whole or not at all. Numbers are big-endian.
+ * A batch: records that come back whole or not at all. Mostly a write is one batch; one with much that damage should not
+ * take at once is several, one behind the other. Numbers are big-endian.
  *
  *      0  4  CRC-32 (that of zlib) of everything behind it, to the end of the batch
  *      4  4  mark of the run: a random number, the same in all batches that one opening of the journal writes
@@ -9,7 +10,7 @@ import { crc32 } from 'node:zlib'
  *     12  4  length of the batch with this head
  *     16  8  position of the first record; those of the others follow one by one
  *     24  4  number of records
- *     28  4  0
+ *     28  4  bytes of the same write before this batch
  *     32     records, one behind the other:
  *              0  4  length of the content
  *              4  1  type, a number of the caller's
@@ -27,6 +28,7 @@ const MARK_AT = 4
 const LENGTH_AT = 12
 const FIRST_AT = 16
 const COUNT_AT = 24
+const BEFORE_AT = 28
 
 /** One opening of the journal. */
 export interface Run {
@@ -34,15 +36,15 @@ export interface Run {
   readonly epoch: number
 }
 
-/** Fills in the head of a batch whose records are in place. */
-export function sealBatch(buffer: Buffer, length: number, run: Run, first: number, count: number): void {
-  buffer.writeUInt32BE(run.mark, MARK_AT)
-  buffer.writeUInt32BE(run.epoch, MARK_AT + 4)
-  buffer.writeUInt32BE(length, LENGTH_AT)
-  buffer.writeBigUInt64BE(BigInt(first), FIRST_AT)
-  buffer.writeUInt32BE(count, COUNT_AT)
-  buffer.writeUInt32BE(0, COUNT_AT + 4)
-  buffer.writeUInt32BE(crc32(buffer.subarray(MARK_AT, length)), 0)
+/** Fills in the head of a batch whose records are in place. @param from where it begins in the buffer of its write. */
+export function sealBatch(buffer: Buffer, from: number, end: number, run: Run, first: number, count: number): void {
+  buffer.writeUInt32BE(run.mark, from + MARK_AT)
+  buffer.writeUInt32BE(run.epoch, from + MARK_AT + 4)
+  buffer.writeUInt32BE(end - from, from + LENGTH_AT)
+  buffer.writeBigUInt64BE(BigInt(first), from + FIRST_AT)
+  buffer.writeUInt32BE(count, from + COUNT_AT)
+  buffer.writeUInt32BE(from, from + BEFORE_AT)
+  buffer.writeUInt32BE(crc32(buffer.subarray(from + MARK_AT, end)), from)
 }
 
 /** The bytes that every batch of a run has at {@link RUN_AT}. */
@@ -79,6 +81,11 @@ export function firstPosition(buffer: Buffer, at: number): number {
 
 export function recordCount(buffer: Buffer, at: number): number {
   return buffer.readUInt32BE(at + COUNT_AT)
+}
+
+/** Bytes of the same write before this batch. */
+export function bytesBefore(buffer: Buffer, at: number): number {
+  return buffer.readUInt32BE(at + BEFORE_AT)
 }
 
 /** Writes the head of a record; by hand, because it is done once a record. */

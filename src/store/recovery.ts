@@ -176,12 +176,31 @@ export class Recovery {
       }
       const next = run && (await reader.find(at + 1, run, this.#next))
       // Without a run there is no telling what this is, so nothing of it is thrown away.
-      if (next === undefined && isLast && run !== undefined) return at
+      if (isLast && run !== undefined && (next === undefined || (await this.#isTorn(reader, run, at, next)))) return at
       const to = next ?? bytes
       await this.#setAside(descriptor, number, at, to)
       at = to
     }
     return bytes
+  }
+
+  /**
+   * True when all whole batches from here on came with the write that was begun before `at`: a power cut may leave any part
+   * of the last write. A later one would say that it was whole.
+   */
+  async #isTorn(reader: BatchReader, run: Run, at: number, next: number): Promise<boolean> {
+    let positionMin = this.#next
+    for (let from: number | undefined = next; from !== undefined; ) {
+      const batch = await reader.read(from, run, positionMin)
+      if (batch === undefined) {
+        from = await reader.find(from + 1, run, positionMin)
+        continue
+      }
+      if (from - batch.before > at) return false
+      positionMin = batch.first + batch.count
+      from += batch.length
+    }
+    return true
   }
 
   async #setAside(descriptor: number, file: number, from: number, to: number): Promise<void> {
