@@ -4,7 +4,7 @@ import { until } from '../lib/lines.mjs'
 import { replyOf, Sdk } from '../lib/sdk.mjs'
 
 /** A subscriber's key pair as hex: what it signs with, and what its publishers know it by. */
-function keyPair() {
+export function keyPair() {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'secp256k1' })
   const { d, x, y } = privateKey.export({ format: 'jwk' })
   const hex = (text) => Buffer.from(text, 'base64url').toString('hex').padStart(64, '0')
