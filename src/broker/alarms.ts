@@ -20,6 +20,11 @@ export interface AlarmOptions {
   readonly log: Logger
   /** The disk of the data directory; without one nobody asks. */
   readonly disk?: DiskOptions
+  /**
+   * Room that is kept back for the day the disk is full. What waits for the journal is held below it, so that it can be
+   * written then.
+   */
+  readonly reserveBytes?: number
   /** Bytes on their way to the disk beside those of the journal. */
   readonly unwritten?: () => number
 }
@@ -29,6 +34,9 @@ type JournalFailure = 'full' | 'faulty'
 
 /** Bytes appended and not written above which publishers wait for the disk: what a disk of 100 MB/s takes in 0.7 s. */
 const FLOW_BYTES_MAX = 64 * 1024 * 1024
+
+/** And the share of the reserve above which what waits for the journal is too much: a checkpoint may bring twice that. */
+const RESERVE_SHARE = 0.25
 
 /** While publishers wait for the disk, nobody may be there whose turn would look whether it has caught up. */
 const FLOW_LOOK_MS = 10
@@ -53,21 +61,26 @@ export class Alarms implements JournalWaiter {
   readonly #clock: Clock
   readonly #timers: Timers
   readonly #unwritten: () => number
+  readonly #pendingMax: number
+  readonly #reserveBytes: number
   readonly #log: Logger
   readonly #disk: DiskWatch | undefined
   readonly #listeners = new Set<AlarmListener>()
   #memoryLow = false
   #flowTimer: Timer | undefined
   #journalFailure: JournalFailure | undefined
+  #reserveGone = false
 
   constructor(options: AlarmOptions) {
-    const { memory, memoryLimit, journal, clock, timers, log, disk, unwritten = () => 0 } = options
+    const { memory, memoryLimit, journal, clock, timers, log, disk, reserveBytes = 0, unwritten = () => 0 } = options
     this.#memory = memory
     this.#memoryLimit = memoryLimit
     this.#journal = journal
     this.#clock = clock
     this.#timers = timers
     this.#unwritten = unwritten
+    this.#reserveBytes = reserveBytes
+    this.#pendingMax = reserveBytes === 0 ? FLOW_BYTES_MAX : Math.min(reserveBytes * RESERVE_SHARE, FLOW_BYTES_MAX)
     this.#log = log
     if (disk !== undefined) {
       this.#disk = new DiskWatch(disk, clock, timers, log, () => this.#changed())
@@ -88,8 +101,11 @@ export class Alarms implements JournalWaiter {
     const { used } = this.#memory
     const limit = this.#memoryLimit
     if (this.#memoryLow ? used <= limit * 0.9 : used > limit) this.#memoryCrossed(used)
-    const behind = this.#journal.pendingBytes + this.#unwritten()
-    if (this.flow ? behind <= FLOW_BYTES_MAX / 2 : behind > FLOW_BYTES_MAX) this.#flowCrossed(behind)
+    const { pendingBytes } = this.#journal
+    const behind = pendingBytes + this.#unwritten()
+    const share = this.flow ? 0.5 : 1
+    const isBehind = behind > FLOW_BYTES_MAX * share || pendingBytes > this.#pendingMax * share
+    if (isBehind !== this.flow) this.#flowCrossed(behind)
   }
 
   /** What waited for the disk has become less, also when nobody publishes and no turn comes. */
@@ -113,6 +129,19 @@ export class Alarms implements JournalWaiter {
     if (this.#journalFailure === undefined) return
     this.#journalFailure = undefined
     this.#log.info('disk alarm cleared: the disk takes writes again')
+    this.#changed()
+  }
+
+  /** The disk is full, or as good as that: there is no reserve any more, or it could not be made. */
+  reserveChanged(isGone: boolean): void {
+    if (isGone === this.#reserveGone) return
+    this.#reserveGone = isGone
+    const size = binarySize(this.#reserveBytes)
+    if (isGone) {
+      this.#log.warn(
+        `disk alarm: the disk is full; the reserve of ${size} is given up, so that consumers can empty queues; publishers are blocked until there is room for it again`,
+      )
+    } else this.#log.info(`disk alarm cleared: there is room again, the reserve of ${size} is back`)
     this.#changed()
   }
 
@@ -166,7 +195,7 @@ export class Alarms implements JournalWaiter {
   #blockedReason(): string | undefined {
     const low: string[] = []
     if (this.#memoryLow) low.push('memory')
-    if (this.#disk?.low || this.#journalFailure === 'full') low.push('disk')
+    if (this.#disk?.low || this.#reserveGone || this.#journalFailure === 'full') low.push('disk')
     const reasons = low.length === 0 ? [] : [`low on ${low.join(' & ')}`]
     if (this.#journalFailure === 'faulty') reasons.push('the disk refuses writes')
     return reasons.length === 0 ? undefined : reasons.join(', ')

@@ -4,8 +4,10 @@ import {
   type FileJournal,
   type FileLayer,
   openFileJournal,
+  openReserve,
   openSegments,
   type Processes,
+  type Reserve,
   type Segments,
 } from '../store/index.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -14,6 +16,8 @@ type Durability = Awaited<ReturnType<typeof loadDurability>>
 
 /** Bytes of journal between two checkpoints; it goes on in a new file as often. */
 const JOURNAL_BYTES = 32 * 1024 * 1024
+/** Of a small disk the journal takes so many reserves: what is in segment files makes room again as it is consumed. */
+const JOURNAL_RESERVES = 2
 
 /** What a test puts in place of the machine's own. */
 export interface Machine {
@@ -23,12 +27,16 @@ export interface Machine {
   /** As the journal's options of these names. */
   readonly batchBytes?: number
   readonly retryMs?: number
+  /** Room to keep back for a full disk; 0 for none. */
+  readonly reserveBytes?: number
 }
 
 /** What happens to the store while the broker works. */
 export interface DataStoreEvents {
   journalFailed(error: Error): void
   journalRestored(): void
+  /** There is no reserve any more, and the disk is full; or there is one again. */
+  reserveChanged(isGone: boolean): void
   /** Nothing can be promised any more: the broker has to end. */
   fatal(error: Error): void
 }
@@ -58,15 +66,21 @@ export interface DefinitionsFound {
 export class DataStore {
   readonly journal: FileJournal
   readonly segments: Segments
+  /** Room that is kept back for the day the disk is full; 0 for none. */
+  readonly reserveBytes: number
   /** Who acts on what happens; set before `recover`. */
   events: DataStoreEvents | undefined
   readonly #options: ResolvedOptions
-  readonly #machine: Machine
   readonly #durability: Durability
   /** Something of the journal could not be read back. */
   isDamaged = false
   #checkpointer: InstanceType<Durability['Checkpointer']> | undefined
   #pager: InstanceType<Durability['Pager']> | undefined
+  readonly #reserve: Reserve
+  readonly #journalBytes: number
+  #relief: InstanceType<Durability['Relief']> | undefined
+  /** The reserve was given up before there was somebody to care. */
+  #isTight = false
   /** Called when the disk refuses what the journal has to write. */
   #refused: (() => void) | undefined
 
@@ -76,7 +90,10 @@ export class DataStore {
    */
   static async open(options: ResolvedOptions, directory: string, machine: Machine = {}): Promise<DataStore> {
     const { sync, syncIntervalMs, log } = options
-    const { journalBytes = JOURNAL_BYTES, ...layers } = machine
+    const { journalBytes, reserveBytes, ...layers } = machine
+    const own = { directory, log, ...(layers.files === undefined ? {} : { files: layers.files }) }
+    const reserve = await openReserve({ ...own, ...(reserveBytes === undefined ? {} : { bytes: reserveBytes }) })
+    const fileBytesMax = journalBytes ?? Math.min(JOURNAL_RESERVES * reserve.bytes, JOURNAL_BYTES)
     let store: DataStore | undefined
     const durability = loadDurability()
     const journal = await openFileJournal({
@@ -85,15 +102,15 @@ export class DataStore {
       sync,
       syncIntervalMs,
       log,
-      fileBytesMax: journalBytes,
+      fileBytesMax,
+      makeRoom: async () => (store === undefined ? reserve.giveUp() : store.#makeRoom()),
       onFailed: (error) => store?.journalFailed(error),
       onRestored: () => store?.events?.journalRestored(),
       onFatal: (error) => store?.events?.fatal(error),
     })
     try {
-      const { files } = machine
-      const segments = await openSegments({ directory, log, ...(files === undefined ? {} : { files }) })
-      store = new DataStore(options, machine, journal, segments, await durability)
+      const segments = await openSegments(own)
+      store = new DataStore(options, fileBytesMax, journal, segments, reserve, await durability)
       return store
     } catch (error) {
       await journal.close().catch(() => undefined)
@@ -103,13 +120,16 @@ export class DataStore {
 
   private constructor(
     options: ResolvedOptions,
-    machine: Machine,
+    journalBytes: number,
     journal: FileJournal,
     segments: Segments,
+    reserve: Reserve,
     durability: Durability,
   ) {
     this.#options = options
-    this.#machine = machine
+    this.#journalBytes = journalBytes
+    this.#reserve = reserve
+    this.reserveBytes = reserve.bytes
     this.journal = journal
     this.segments = segments
     this.#durability = durability
@@ -172,6 +192,7 @@ export class DataStore {
 
   /** From here on nobody takes the journal's end for that of an orderly stop. Resolves when that is durable. */
   async start(): Promise<void> {
+    await this.#relief?.start()
     this.journal.append(new this.#durability.MarkRecord(), RecordType.STARTED)
     await this.journal.flush()
   }
@@ -187,9 +208,14 @@ export class DataStore {
    * has all that was confirmed, for the next start to read.
    */
   async stop({ storage }: BrokerContext): Promise<void> {
+    await this.#relief?.stop()
     await this.#pager?.stop()
     const checkpointer = this.#checkpointer
     if (checkpointer === undefined || this.journal.failure !== undefined) return
+    if (storage.isTight && !(await this.#isAffordable(checkpointer))) {
+      this.#options.log.warn('the last checkpoint is left out: the disk is full')
+      return
+    }
     const refused = new Promise<'refused'>((resolve) => {
       this.#refused = () => resolve('refused')
     })
@@ -200,6 +226,14 @@ export class DataStore {
       this.journal.append(new this.#durability.MarkRecord(), RecordType.CLEAN)
     } catch (error) {
       this.#options.log.warn(`the last checkpoint could not be done: ${(error as Error).message}`)
+    }
+  }
+
+  async #isAffordable(checkpointer: InstanceType<Durability['Checkpointer']>): Promise<boolean> {
+    try {
+      return checkpointer.isAffordable((await this.journal.space()).freeBytes)
+    } catch {
+      return false
     }
   }
 
@@ -214,15 +248,14 @@ export class DataStore {
 
   /** @param baseBytes of the journal that an orderly stop has left: nothing that a checkpoint would make shorter. */
   #look(context: BrokerContext, virtualHosts: VirtualHosts, users: Users, baseBytes: number): void {
-    const { Checkpointer, Pager, writeDefinitions } = this.#durability
+    const { Checkpointer, Pager, Relief, writeDefinitions } = this.#durability
     const { journal } = this
     this.#checkpointer = new Checkpointer(context, {
       journal,
-      journalBytes: this.#machine.journalBytes ?? JOURNAL_BYTES,
+      journalBytes: this.#journalBytes,
       baseBytes,
       queues: () => storedQueues(virtualHosts),
-      writeRest: () => {
-        const append = journal.append.bind(journal)
+      writeRest: (append) => {
         writeDefinitions(virtualHosts, append)
         users.write(append)
       },
@@ -232,6 +265,26 @@ export class DataStore {
       memoryBytes: this.#options.messageMemory,
       queues: () => allQueues(virtualHosts),
     })
+    if (this.#reserve.bytes === 0) return
+    const { storage } = context
+    this.#relief = new Relief(context, {
+      reserve: this.#reserve,
+      checkpointer: this.#checkpointer,
+      failure: () => journal.failure,
+      space: () => journal.space(),
+      changed: () => this.events?.reserveChanged(storage.isTight),
+    })
+    if (this.#isTight) this.#relief.tighten()
+  }
+
+  /** The disk is full. @returns true when there is room now. */
+  async #makeRoom(): Promise<boolean> {
+    // Before there is room for anybody to take.
+    this.#relief?.tighten()
+    this.#isTight = true
+    // A file that is being written now must not have the room either.
+    await this.segments.written()
+    return this.#reserve.giveUp()
   }
 
   private journalFailed(error: Error): void {

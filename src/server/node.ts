@@ -84,11 +84,13 @@ export class BrokerNode {
         ? {}
         : {
             disk: { freeLimit: options.diskFreeLimit, space: () => store.journal.space() },
+            reserveBytes: store.reserveBytes,
             unwritten: () => store.unwritten,
           }),
     })
     const turn = new Turn(() => {
-      storage.settlements.flush()
+      // On a full disk they are gathered for longer: one at a time they might take more room than they free.
+      if (!storage.isTight) storage.settlements.flush()
       journal.commit()
       storage.sweep()
       store?.check()
@@ -118,6 +120,7 @@ export class BrokerNode {
       store.events = {
         journalFailed: (error) => alarms.journalFailed(error),
         journalRestored: () => alarms.journalRestored(),
+        reserveChanged: (isGone) => alarms.reserveChanged(isGone),
         fatal: (error) => options.onFatal?.(error),
       }
     }

@@ -3,7 +3,7 @@ import type { Run } from './batch.ts'
 import { BatchWriter } from './batch-writer.ts'
 import type { Batch, Collector } from './collector.ts'
 import { JournalError, SyncError } from './errors.ts'
-import type { FileLayer } from './files.ts'
+import { type FileLayer, isDiskFull } from './files.ts'
 import type { Position } from './journal.ts'
 import type { LogFile } from './log-file.ts'
 import type { LogFiles } from './log-files.ts'
@@ -27,6 +27,7 @@ export interface CommitterOptions {
   readonly syncIntervalMs: number
   readonly fileBytesMax: number
   readonly retryMs: number
+  readonly makeRoom: (() => Promise<boolean>) | undefined
 }
 
 /** Somebody who waits until everything up to a position is written. */
@@ -269,6 +270,20 @@ export class Committer {
       this.#die(error)
       return
     }
+    const { makeRoom } = this.#options
+    if (makeRoom === undefined || !isDiskFull(error)) {
+      this.#refused(error)
+      return
+    }
+    this.#working = true
+    makeRoom().then((isMade) => {
+      if (this.#rest()) return
+      if (isMade) this.#attempt()
+      else this.#refused(error)
+    })
+  }
+
+  #refused(error: Error): void {
     const isNew = this.failure === undefined
     this.failure = error
     if (isNew) {

@@ -6,7 +6,7 @@ import { Checkpoint } from './checkpoint.ts'
 import { Collector } from './collector.ts'
 import { Committer } from './committer.ts'
 import { JournalError, SyncError } from './errors.ts'
-import { type FileLayer, type FileSystemSpace, makeDirectory, systemFiles } from './files.ts'
+import { type FileLayer, type FileSystemSpace, isDiskFull, makeDirectory, systemFiles } from './files.ts'
 import type { Journal, JournalRecord, JournalWaiter, Position } from './journal.ts'
 import { DirectoryLock } from './lock.ts'
 import { LogFiles } from './log-files.ts'
@@ -17,6 +17,7 @@ import type { FileJournalOptions } from './settings.ts'
 
 const FILE_BYTES_MAX = 64 * 1024 * 1024
 const BATCH_BYTES = 1024 * 1024
+const PART_BYTES = 4096
 const RETRY_MS = 500
 const SYNC_INTERVAL_MS = 100
 /** Where the journal's files lie, below the data directory. */
@@ -31,7 +32,7 @@ export async function openJournalFiles(options: FileJournalOptions): Promise<Fil
   const journal = join(directory, JOURNAL_DIRECTORY)
   try {
     await makeDirectory(files, directory)
-    const lock = await DirectoryLock.acquire(files, directory, processes, log)
+    const lock = await withRoom(options, () => DirectoryLock.acquire(files, directory, processes, log))
     try {
       await makeDirectory(files, journal)
       return new FileJournal(options, lock, await scanFiles(files, journal))
@@ -108,7 +109,7 @@ export class FileJournal implements Journal {
     const run = { mark: randomInt(0x1_0000_0000), epoch }
     const logFiles = new LogFiles(this.#files, this.#directory, this.#log, state)
     // A new file instead of the old one's end: what has been read is never written to again.
-    const file = await logFiles.create(run, firstPosition)
+    const file = await withRoom(this.#options, () => logFiles.create(run, firstPosition))
     logFiles.removeOld()
     this.#collector.start(run, firstPosition)
     this.completed = firstPosition - 1
@@ -122,6 +123,7 @@ export class FileJournal implements Journal {
         syncIntervalMs: this.#options.syncIntervalMs ?? SYNC_INTERVAL_MS,
         fileBytesMax: this.#options.fileBytesMax ?? FILE_BYTES_MAX,
         retryMs: this.#options.retryMs ?? RETRY_MS,
+        makeRoom: this.#options.makeRoom,
       },
       this.#collector,
       logFiles,
@@ -200,6 +202,14 @@ export class FileJournal implements Journal {
 
   endGroup(): void {
     this.#collector.endGroup()
+  }
+
+  /**
+   * What is appended meanwhile, in one turn, lies in batches of 4 KiB, so that damage costs little of it: for what must not
+   * go at once. It is written with one write nevertheless.
+   */
+  inParts(act: () => void): void {
+    this.#collector.inParts(this.#options.partBytes ?? PART_BYTES, act)
   }
 
   commit(): void {
@@ -290,5 +300,15 @@ export class FileJournal implements Journal {
   #die(error: Error): void {
     this.#refusal = new JournalError('fatal', error.message, error)
     this.#options.onFatal?.(error)
+  }
+}
+
+/** Tries once more when the disk is full and room can be made. */
+async function withRoom<T>({ makeRoom }: FileJournalOptions, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act()
+  } catch (error) {
+    if (!isDiskFull(error) || makeRoom === undefined || !(await makeRoom())) throw error
+    return act()
   }
 }

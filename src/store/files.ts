@@ -107,6 +107,12 @@ export function isMissing(error: unknown): boolean {
   return (error as NodeJS.ErrnoException | null)?.code === 'ENOENT'
 }
 
+/** True when the error says that there is no room. */
+export function isDiskFull(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException | null)?.code
+  return code === 'ENOSPC' || code === 'EDQUOT'
+}
+
 /** Makes a directory whose parent is there, and its name durable. */
 export async function makeDirectory(files: FileLayer, path: string): Promise<void> {
   try {

@@ -6,9 +6,10 @@ export type { FileJournal } from './file-journal.ts'
 export { type FileLayer, type FileStatus, type FileSystemSpace, type OpenMode, systemFiles } from './files.ts'
 export type { Inspection, InspectionOptions } from './inspection.ts'
 export { type Journal, type JournalRecord, type JournalWaiter, MemoryJournal, type Position } from './journal.ts'
-export { inspectJournal, openFileJournal, openInspection } from './open.ts'
+export { inspectJournal, openFileJournal, openInspection, openReserve } from './open.ts'
 export type { Processes, ProcessIdentity } from './processes.ts'
 export type { RecoveryReport } from './recovery.ts'
+export type { Reserve, ReserveOptions } from './reserve.ts'
 export {
   type DamagedRange,
   openSegments,

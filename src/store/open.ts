@@ -2,6 +2,7 @@ import type { RecordVisitor } from './batch-reader.ts'
 import type { FileJournal } from './file-journal.ts'
 import type { Inspection, InspectionOptions } from './inspection.ts'
 import type { RecoveryReport } from './recovery.ts'
+import type { Reserve, ReserveOptions } from './reserve.ts'
 import type { FileJournalOptions } from './settings.ts'
 
 // The modules behind these functions are only loaded when one is called: a broker in memory does without.
@@ -13,6 +14,12 @@ import type { FileJournalOptions } from './settings.ts'
 export async function openFileJournal(options: FileJournalOptions): Promise<FileJournal> {
   const { openJournalFiles } = await import('./file-journal.ts')
   return openJournalFiles(options)
+}
+
+/** The reserve of a data directory; nothing is made or looked for yet. */
+export async function openReserve(options: ReserveOptions): Promise<Reserve> {
+  const { Reserve } = await import('./reserve.ts')
+  return Reserve.of(options)
 }
 
 /**

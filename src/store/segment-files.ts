@@ -176,6 +176,10 @@ class SegmentFiles extends SegmentFileReader implements Segments {
     })
   }
 
+  written(): Promise<void> {
+    return this.#writes.idle()
+  }
+
   async sync(refs: readonly SegmentRef[]): Promise<void> {
     this.checkOpen()
     await this.#syncs.sync(refs.map(({ id }) => this.#known(id)))

@@ -51,6 +51,8 @@ export interface Segments extends SegmentReader {
    * @throws the error of the file system, `ENOSPC` say; nothing of the file is left then. SyncError after a failed sync.
    */
   write(payload: Buffer): Promise<SegmentRef>
+  /** Resolves when no file is being written. */
+  written(): Promise<void>
   /**
    * Contents and names are durable when this resolves. Files synced before cost nothing; those given to `remove`
    * meanwhile are left out.

@@ -19,9 +19,16 @@ export interface FileJournalOptions {
   readonly fileBytesMax?: number
   /** Size of a batch's buffer; default 1 MiB. */
   readonly batchBytes?: number
+  /** Size of the batches of what is appended in parts; default 4 KiB. */
+  readonly partBytes?: number
   /** Pause before a refused write is tried again, in ms; default 500. */
   readonly retryMs?: number
   readonly log?: Logger
+  /**
+   * Asked when a write was refused for want of room, also while the journal is opened and recovered.
+   * @returns true when there may be room now, so that it is tried again at once. Must not reject.
+   */
+  readonly makeRoom?: () => Promise<boolean>
   /** A write was refused: nothing completes until `onRestored`. Called once for each such time. */
   readonly onFailed?: (error: Error) => void
   /** The refused write went through. */

@@ -19,7 +19,7 @@ const TURNS_MAX = 60
 const START_OPERATIONS_MAX = 25
 const ROOM_BYTES_MAX = 3000
 /** What the log says of a journal that has met the end of the disk. */
-const REFUSED = 'the journal cannot be written'
+const REFUSED = /the journal cannot be written|the reserve .* is given up/
 
 /** What came of a run, to see that there was a fault at all. */
 export interface FaultPlayed {
@@ -44,6 +44,7 @@ export async function playFaults(seed: number, kind: FaultKind): Promise<FaultPl
   })
   const host = new NodeHost(new Disk(), random, {
     journalBytes: random.between(2000, 60_000),
+    reserveBytes: random.chance(0.5) ? 0 : random.between(500, 5000),
     // So small that a turn's records are parted, and a large one is a batch of its own.
     retryMs: 5,
     batchBytes: random.between(200, 4000),
@@ -63,7 +64,7 @@ export async function playFaults(seed: number, kind: FaultKind): Promise<FaultPl
   const gone = load.gone()
   if (kind === 'full') await trouble.pass()
   const outcome = await Promise.race([finished, fatal])
-  const faults = kind === 'full' ? log.lines.filter(({ message }) => message.includes(REFUSED)).length : trouble.faults
+  const faults = kind === 'full' ? log.lines.filter(({ message }) => REFUSED.test(message)).length : trouble.faults
   trouble.end()
   const isExact = outcome === 'finished' && random.chance(0.5)
   if (isExact) await host.stop()

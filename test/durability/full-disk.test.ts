@@ -1,103 +1,42 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import {
-  BASIC_CONSUME_OK,
-  encodeBasicAck,
-  encodeBasicConsume,
-  encodeQueueDeclare,
-  QUEUE_DECLARE_OK,
-} from '../../src/codec/index.ts'
 import { until } from '../helpers/until.ts'
 import { Disk } from '../store/disk.ts'
 import { Random } from '../store/random.ts'
-import { makeBody, readBody } from './body.ts'
+import { readBody } from './body.ts'
 import { type BrokerHost, BrokerProcess } from './broker-process.ts'
-import type { Channel, Client } from './client.ts'
+import { DiskFiller, Drainer, mountSmall, unmountSmall } from './disk-filler.ts'
 import { readQueue } from './drain.ts'
 import { NodeHost } from './node-host.ts'
 
 const QUEUE = 'q'
 const BYTES = 1000
 const MESSAGES = 200
-const persistent = { deliveryMode: 2 }
 
-/** A publisher that remembers what was confirmed. */
-class Publisher {
-  readonly client: Client
-  readonly confirmed = new Set<number>()
-  readonly #channel: Channel
-  #last = 0
-
-  private constructor(client: Client, channel: Channel) {
-    this.client = client
-    this.#channel = channel
-    channel.onConfirm = (tag, multiple, isAck) => {
-      if (!isAck) throw new Error(`message ${tag} was refused`)
-      for (let id = multiple ? 1 : tag; id <= tag; id++) this.confirmed.add(id)
-    }
-  }
-
-  static async open(host: BrokerHost): Promise<Publisher> {
-    const client = await host.connect()
-    const channel = await client.openChannel(true)
-    await channel.call(encodeQueueDeclare(channel.id, { queue: QUEUE, durable: true }), QUEUE_DECLARE_OK)
-    return new Publisher(client, channel)
-  }
-
-  get published(): number {
-    return this.#last
-  }
-
-  publish(): void {
-    this.#channel.publish('', QUEUE, persistent, makeBody(++this.#last, BYTES))
-  }
-
-  /** Publishes until the broker says that it is blocked. */
-  async fill(): Promise<void> {
-    await until('connection.blocked', async () => {
-      for (let count = 0; count < 20 && this.client.blocked === undefined; count++) this.publish()
-      await new Promise((resolve) => setTimeout(resolve, 2))
-      return this.client.blocked !== undefined
-    })
-  }
-}
-
-/** Takes what there is and acknowledges every second message. @returns the acknowledged and the others. */
-async function consume(client: Client, enough: number): Promise<{ acknowledged: number[]; kept: number[] }> {
-  const channel = await client.openChannel()
-  const acknowledged: number[] = []
-  const kept: number[] = []
-  channel.onMessage = ({ body, deliveryTag }) => {
-    const id = readBody(body)
-    if (id % 2 === 0) {
-      kept.push(id)
-      return
-    }
-    acknowledged.push(id)
-    channel.write(encodeBasicAck(channel.id, { deliveryTag }))
-  }
-  await channel.call(encodeBasicConsume(channel.id, { queue: QUEUE }), BASIC_CONSUME_OK)
-  await until(`${enough} messages`, () => acknowledged.length + kept.length >= enough)
-  return { acknowledged, kept }
-}
-
-/** Fills the disk, drains, makes room, kills, and looks. */
-async function playFullDisk(t: ExecutionContext, host: BrokerHost, makeRoom: () => void): Promise<void> {
+/**
+ * Fills the disk, drains half of it, makes room, kills, and looks.
+ * @param hasReserve what waits when the disk is full is written nevertheless.
+ */
+async function playFullDisk(
+  t: ExecutionContext,
+  host: BrokerHost,
+  hasReserve: boolean,
+  makeRoom: () => void,
+): Promise<void> {
   const consumer = await host.connect()
-  const publisher = await Publisher.open(host)
+  const publisher = await DiskFiller.open(host, [QUEUE], BYTES)
   for (let count = 0; count < MESSAGES; count++) publisher.publish()
   await until('the first confirms', () => publisher.confirmed.size === MESSAGES)
   await publisher.fill()
   t.regex(publisher.client.blocked ?? '', /disk|journal/)
   const confirmed = publisher.confirmed.size
-  t.true(publisher.published > confirmed, 'something waits for its confirm')
+  if (!hasReserve) t.true(publisher.published > confirmed, 'something waits for its confirm')
 
-  const { acknowledged } = await consume(consumer, MESSAGES)
-  t.true(acknowledged.length > 0, 'consumers drain')
-  t.is(publisher.confirmed.size, confirmed, 'nothing is confirmed while the disk is full')
+  const drainer = await Drainer.open(consumer, [QUEUE], (id) => id % 2 === 1)
+  await until('messages', () => drainer.count >= MESSAGES)
+  t.true(drainer.acknowledged.size > 0, 'consumers drain')
+  if (!hasReserve) t.is(publisher.confirmed.size, confirmed, 'nothing is confirmed while the disk is full')
 
   makeRoom()
   await until('connection.unblocked', () => publisher.client.blocked === undefined)
@@ -105,6 +44,7 @@ async function playFullDisk(t: ExecutionContext, host: BrokerHost, makeRoom: () 
   publisher.publish()
   await until('a confirm for what comes later', () => publisher.confirmed.has(publisher.published))
 
+  const acknowledged = [...drainer.acknowledged]
   await host.kill()
   await host.start()
   const client = await host.connect()
@@ -134,7 +74,7 @@ test('publishers wait while the disk is full, consumers drain, and it goes on wh
   host.next = { capacityBytes: 300 * 1024 }
   await host.start()
   const { layer } = host
-  await playFullDisk(t, host, () => {
+  await playFullDisk(t, host, false, () => {
     layer.options = { ...layer.options, capacityBytes: 10 * 1024 * 1024 }
   })
   await host.stop()
@@ -149,7 +89,7 @@ test('publishers wait while less than the limit is free on the disk', async (t) 
   })
   host.next = { capacityBytes: 800 * 1024 }
   await host.start()
-  const publisher = await Publisher.open(host)
+  const publisher = await DiskFiller.open(host, [QUEUE], BYTES)
   await publisher.fill()
   t.regex(publisher.client.blocked ?? '', /disk/)
   const { layer } = host
@@ -162,25 +102,9 @@ test('publishers wait while less than the limit is free on the disk', async (t) 
 
 const MIB = 1024 * 1024
 
-/** A file system of that size in memory; undefined where this machine does not let us. */
-function mountSmall(bytes: number): string | undefined {
-  const path = mkdtempSync(join(tmpdir(), 'leveret-full-'))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', path], { stdio: 'ignore' })
-    return path
-  } catch {
-    rmSync(path, { recursive: true })
-    return undefined
-  }
-}
+const small = mountSmall(2 * MIB)
 
-const small = process.platform === 'linux' ? mountSmall(2 * MIB) : undefined
-
-test.after.always(() => {
-  if (small === undefined) return
-  execFileSync('umount', [small])
-  rmSync(small, { recursive: true })
-})
+test.after.always(() => unmountSmall(small))
 
 const whereMounted = small === undefined ? test.skip : test
 
@@ -189,7 +113,7 @@ whereMounted('the program waits on a full file system, and goes on when that has
   const host = new BrokerProcess(join(path, 'data'), ['--disk-free-limit', '0'])
   t.teardown(() => host.kill())
   await host.start()
-  await playFullDisk(t, host, () => {
+  await playFullDisk(t, host, true, () => {
     execFileSync('mount', ['-o', `remount,size=${64 * MIB}`, path])
   })
   await host.stop()

@@ -8,18 +8,20 @@ type JournalOptions = Pick<FileJournalOptions, 'batchBytes' | 'retryMs'>
 type ServerOptions = Pick<BrokerOptions, 'sync' | 'messageMemory' | 'diskFreeLimit' | 'onFatal' | 'log'>
 
 export interface NodeOptions extends ServerOptions, JournalOptions {
+  /** Room to keep back for a full disk; default 0, for none. */
+  readonly reserveBytes?: number
   /** Bytes of journal between two checkpoints. */
   readonly journalBytes: number
 }
 
 /** A broker without its ports, over files that a test has in its hand; the directory is `/data`. */
 export function openNode(files: FileLayer, options: NodeOptions): Promise<BrokerNode> {
-  const { journalBytes, batchBytes, retryMs, ...rest } = options
+  const { journalBytes, reserveBytes = 0, batchBytes, retryMs, ...rest } = options
   const journal = {
     ...(batchBytes === undefined ? {} : { batchBytes }),
     ...(retryMs === undefined ? {} : { retryMs }),
   }
-  const machine = { files, processes: newProcess(), journalBytes, ...journal }
+  const machine = { files, processes: newProcess(), journalBytes, reserveBytes, ...journal }
   const resolved = resolveOptions({ log: silentLogger, diskFreeLimit: 0, ...rest, dataDir: '/data' })
   return BrokerNode.open(resolved, machine)
 }

@@ -51,7 +51,8 @@ async function live(layer: DiskLayer, random: Random, sync: SyncMode, promised: 
   const steps = random.below(60)
   for (let step = 0; step < steps && !layer.isCut; step++) {
     const what = random.below(20)
-    if (what < 8) append(journal, random, promised, random.between(1, 4))
+    if (what < 2) journal.inParts(() => append(journal, random, promised, random.between(1, 8)))
+    else if (what < 8) append(journal, random, promised, random.between(1, 4))
     else if (what < 10) {
       journal.beginGroup()
       promised.groups.push(append(journal, random, promised, random.between(1, 6)))
@@ -130,6 +131,7 @@ async function check(layer: DiskLayer, random: Random, sync: SyncMode, promised:
     sync,
     syncIntervalMs: 1,
     batchBytes: random.between(100, 400),
+    partBytes: random.between(40, 200),
     fileBytesMax: random.between(200, 1500),
     retryMs: 1,
     now: () => 0,

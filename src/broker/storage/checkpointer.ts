@@ -1,9 +1,11 @@
-import type { Checkpoint, SegmentRef } from '../../store/index.ts'
+import type { Checkpoint, Position, SegmentRef } from '../../store/index.ts'
 import type { BrokerContext } from '../host.ts'
 import { countsOf, surveySlab } from '../queue/paged-slab.ts'
 import type { Queue } from '../queue/queue.ts'
 import type { Slab } from '../queue/slab.ts'
 import { forEachKept, storedSlab } from '../queue/slab-file.ts'
+import { binarySize } from '../sizes.ts'
+import { type Append, checkpointCost, type Part, type Sorted } from './checkpoint-cost.ts'
 import { CountsRecord } from './counts-record.ts'
 import { KeptRecord } from './kept-record.ts'
 import { RecordType } from './record-type.ts'
@@ -16,6 +18,8 @@ export interface CheckpointJournal {
   /** Bytes appended and not written yet. */
   readonly pendingBytes: number
   readonly failure: Error | undefined
+  /** What is appended meanwhile is in small batches. */
+  inParts(act: () => void): void
   beginCheckpoint(): Checkpoint
   endCheckpoint(checkpoint: Checkpoint): Promise<void>
 }
@@ -29,7 +33,7 @@ export interface CheckpointerOptions {
   /** All queues that come back after a restart. */
   readonly queues: () => Iterable<Queue>
   /** Appends everything alive that is not a message in a queue. Called at once when a checkpoint begins. */
-  readonly writeRest: () => void
+  readonly writeRest: (append: Append) => void
   /** A sync has failed: the broker has to end. */
   readonly onFatal: (error: Error) => void
 }
@@ -55,6 +59,12 @@ const KEPT_STEP_BYTES = 1024 * 1024
  */
 const PLACED_SHARE = 2
 
+/** On a full disk: the share of the room there is that may be taken to free more. */
+const RELIEF_SHARE = 0.5
+
+/** And the share of the reserve that a checkpoint has to free at least. */
+const RELIEF_GAIN = 0.25
+
 /** Files synced in one go. */
 const SYNC_FILES_MAX = 32
 
@@ -68,22 +78,6 @@ const COMPACT_BYTES_MIN = 4096
 const WASTE_SHARE = 0.25
 const WASTE_BYTES_MIN = 32 * 1024 * 1024
 const WASTE_LOOK_MS = 1000
-
-interface Part {
-  readonly queue: Queue
-  readonly slab: Slab
-}
-
-interface Sorted {
-  /** They have a file that a power cut does not take: the journal has to say so again. */
-  readonly filed: readonly Part[]
-  /** Their messages are appended once more. */
-  readonly small: readonly Part[]
-  /** Theirs as well, for which they are read back: they lie in files that a power cut takes. */
-  readonly paged: readonly Part[]
-  /** They need a file, or theirs has to be synced. */
-  readonly large: readonly Part[]
-}
 
 /**
  * Moves what is alive out of the journal's older files, so that these can go: small remainders are appended anew, large
@@ -113,6 +107,11 @@ export class Checkpointer {
   #isUnfinished = false
   #isStopping = false
   #wasteLookAt = 0
+  /** What it writes frees more, so that it may go on when the disk is full. */
+  #isRelieving = false
+  /** Where the journal was, and what room there was, when nothing could be freed. */
+  #hopelessAt: Position = -1
+  #hopelessBytes = 0
   /** Checkpoints that have come to their end. */
   count = 0
 
@@ -124,13 +123,46 @@ export class Checkpointer {
 
   /** Starts a checkpoint when one is due; cheap enough for once a turn. */
   check(): void {
-    if (this.#running !== undefined || this.#isStopping) return
+    if (this.#running !== undefined || this.#isStopping || this.#context.storage.isTight) return
     const { journal, journalBytes } = this.#options
     // What a checkpoint appends once more must not be more than what has come since.
     const due = Math.max(journalBytes, this.#repeatedBytes)
     if (journal.bytes - this.#baseBytes < due && !this.#isWidespread() && !this.#isWasteful()) return
     if (journal.failure !== undefined || this.#context.clock.now < this.#notBefore) return
     this.run().catch((error) => this.#failed(error as Error))
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== undefined
+  }
+
+  /**
+   * On a full disk, looks whether something can be freed for less than half of the room there is, and starts with it: a
+   * checkpoint that cuts the journal by more than it writes, or new files for what is alive in files that are mostly dead.
+   */
+  relieve(freeBytes: number, reserveBytes: number): void {
+    const { journal } = this.#context
+    if (this.#running !== undefined || this.#isStopping || this.#context.clock.now < this.#notBefore) return
+    if (this.#hopelessAt === journal.appended && this.#hopelessBytes === freeBytes) return
+    const room = freeBytes * RELIEF_SHARE
+    const { appended, files } = checkpointCost(this.#sort(false), this.#options.writeRest)
+    const gain = this.#options.journal.bytes - appended
+    if (appended + files <= room && gain >= Math.max(appended + files, reserveBytes * RELIEF_GAIN)) {
+      this.#relieveBy(() => this.#shrink())
+      return
+    }
+    const parts = this.#worthwhile(room)
+    if (parts.length > 0) this.#relieveBy(() => this.#compact(parts, 1))
+    else {
+      this.#hopelessAt = journal.appended
+      this.#hopelessBytes = freeBytes
+    }
+  }
+
+  /** True when there is room enough for a checkpoint. */
+  isAffordable(freeBytes: number): boolean {
+    const { appended, files } = checkpointCost(this.#sort(true), this.#options.writeRest)
+    return appended + files <= freeBytes * RELIEF_SHARE
   }
 
   /**
@@ -165,12 +197,12 @@ export class Checkpointer {
     const checkpoint = journal.beginCheckpoint()
     const before = journal.bytes + journal.pendingBytes
     this.#placedBytes = storage.placedBytes
-    this.#options.writeRest()
-    // A batch of their own, where the journal is idle: damage to one takes not the other.
-    this.#context.journal.commit()
     const { filed, small, paged, large } = this.#sort(isLast)
-    for (const part of filed) this.#appendSegment(part)
-    for (const part of small) this.#appendKept(part)
+    journal.inParts(() => {
+      this.#options.writeRest((record, type) => this.#context.journal.append(record, type))
+      for (const part of filed) this.#appendSegment(part)
+      for (const part of small) this.#appendKept(part)
+    })
     this.#repeatedBytes = journal.bytes + journal.pendingBytes - before
     this.#seal(large)
     const left = await this.#keepPaged(paged)
@@ -181,8 +213,48 @@ export class Checkpointer {
     this.#baseBytes = journal.bytes
     this.#isUnfinished = false
     this.count++
-    if (this.#isStopping) return
+    if (this.#isStopping || this.#context.storage.isTight) return
     await this.#compact(filed.filter(({ slab }) => isHalfDead(slab) && !slab.line.isHot(slab)))
+  }
+
+  #relieveBy(act: () => Promise<void>): void {
+    this.#isRelieving = true
+    this.#running = act().finally(() => {
+      this.#isRelieving = false
+      this.#running = undefined
+    })
+    this.#running.catch((error) => this.#failed(error as Error))
+  }
+
+  async #shrink(): Promise<void> {
+    const { journal } = this.#options
+    const before = journal.bytes
+    await this.#run(false)
+    this.#context.log.info(
+      `the disk is full: a checkpoint has cut the journal from ${binarySize(before)} to ${binarySize(journal.bytes)}`,
+    )
+  }
+
+  /** Files of which most is dead, the emptiest first, as many as there is room for anew. */
+  #worthwhile(room: number): Part[] {
+    const parts: Part[] = []
+    for (const queue of this.#options.queues()) {
+      for (const slab of queue.slabs()) {
+        if (slab.journalled > 0 && isHalfDead(slab) && !slab.line.isHot(slab)) parts.push({ queue, slab })
+      }
+    }
+    parts.sort((a, b) => a.slab.liveBytes - b.slab.liveBytes)
+    let left = room
+    return parts.filter(({ slab }) => {
+      left -= slab.liveBytes + COMPACT_BYTES_MIN
+      return left >= 0
+    })
+  }
+
+  /** @throws Error when the room that is left is for something else. */
+  #checkRoom(): void {
+    if (!this.#context.storage.isTight || this.#isRelieving || this.#isStopping) return
+    throw new Error('the disk is full')
   }
 
   /** What is to become of each slab. */
@@ -273,6 +345,7 @@ export class Checkpointer {
   async #writeFile(slab: Slab): Promise<void> {
     const { segments } = this.#context.storage
     if (segments === undefined || slab.journalled === 0 || slab.segment !== undefined || !slab.resident) return
+    this.#checkRoom()
     const ref = await this.#context.memory.traffic.write(slab, segments)
     // It may have been consumed meanwhile, or written because memory was short.
     if (slab.journalled > 0 && slab.segment === undefined) slab.line.setSegment(slab, ref, false)
@@ -286,20 +359,22 @@ export class Checkpointer {
     const refs = written.map(({ slab }) => slab.segment as SegmentRef)
     await segments.sync(refs)
     settlements.flush()
-    for (const [index, part] of written.entries()) {
-      const { slab, queue } = part
-      if (slab.segment !== refs[index] || slab.journalled === 0 || queue.deleted) continue
-      slab.segmentSynced = true
-      this.#appendSegment(part)
-    }
+    this.#options.journal.inParts(() => {
+      for (const [index, part] of written.entries()) {
+        const { slab, queue } = part
+        if (slab.segment !== refs[index] || slab.journalled === 0 || queue.deleted) continue
+        slab.segmentSynced = true
+        this.#appendSegment(part)
+      }
+    })
   }
 
   /** Rewrites files of which most is dead: the survivors get a new one. */
-  async #compact(parts: readonly Part[]): Promise<void> {
-    for (let index = 0; index < parts.length; index += SYNC_FILES_MAX) {
+  async #compact(parts: readonly Part[], filesMax = SYNC_FILES_MAX): Promise<void> {
+    for (let index = 0; index < parts.length; index += filesMax) {
       const rewritten: Part[] = []
       const old: SegmentRef[] = []
-      for (const part of parts.slice(index, index + SYNC_FILES_MAX)) {
+      for (const part of parts.slice(index, index + filesMax)) {
         const ref = await this.#rewrite(part)
         if (ref === undefined) continue
         rewritten.push(part)
@@ -319,6 +394,7 @@ export class Checkpointer {
     const stays = (): boolean => queue.deleted || slab.segment !== old || slab.journalled === 0 || slab.line.isHot(slab)
     // It may be gone from memory again by the time that this goes on.
     if (stays() || !slab.resident) return undefined
+    this.#checkRoom()
     slab.line.pack(slab)
     const ref = await this.#context.memory.traffic.write(slab, segments)
     if (stays()) {

@@ -100,9 +100,11 @@ export class Pager {
   }
 
   async #pageOut(slab: Slab): Promise<void> {
-    const { segments } = this.#context.storage
+    const { segments, isTight } = this.#context.storage
     if (segments === undefined || !slab.resident || slab.live === 0 || slab.line.isHot(slab)) return
     if (slab.segment === undefined) {
+      // The room that is left is for what consumers have done with.
+      if (isTight) return
       const ref = await this.#context.memory.traffic.write(slab, segments)
       if (!slab.resident || slab.live === 0 || slab.segment !== undefined) {
         segments.remove(ref)

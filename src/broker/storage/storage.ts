@@ -33,6 +33,8 @@ export class Storage {
    * memory if nothing had been settled.
    */
   placedBytes = 0
+  /** The disk is full and its reserve given up: nothing is written that does not free more than it takes. */
+  isTight = false
   #groups = 0
   /** Files that are done with as soon as the journal is sure of it. */
   #dropped: SegmentRef[] = []

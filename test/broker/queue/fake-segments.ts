@@ -54,6 +54,8 @@ export class FakeSegments implements Segments {
     return { id, bytes: copy.length }
   }
 
+  async written(): Promise<void> {}
+
   async sync(): Promise<void> {}
 
   async read(ref: SegmentRef, into?: Buffer): Promise<SegmentBytes> {

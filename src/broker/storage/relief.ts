@@ -1,0 +1,126 @@
+import type { Timer } from '../../base/index.ts'
+import type { FileSystemSpace, Reserve } from '../../store/index.ts'
+import type { BrokerContext } from '../host.ts'
+import type { Checkpointer } from './checkpointer.ts'
+
+export interface ReliefOptions {
+  readonly reserve: Pick<Reserve, 'bytes' | 'isHeld' | 'find' | 'make' | 'giveUp' | 'abandon'>
+  readonly checkpointer: Pick<Checkpointer, 'isRunning' | 'relieve'>
+  /** Why the journal cannot be written, if it cannot. */
+  readonly failure: () => Error | undefined
+  readonly space: () => Promise<FileSystemSpace>
+  /** Publishers are to be blocked, or may go on, as `isTight` says. Called when that is another. */
+  readonly changed: () => void
+}
+
+/** How often it is looked whether there is room again. */
+const LOOK_MS = 250
+
+/** Looks left out after each in vain that had to write to find out, and at most. */
+const PAUSE_LOOKS = 4
+const PAUSE_LOOKS_MAX = 120
+
+/**
+ * Gets a broker off a full disk: gives the reserve up, so that what waits is written and consumers can empty queues; has
+ * what they emptied removed; and makes the reserve anew when there is room. Until then publishers are blocked.
+ *
+ * Settlements are gathered for a moment meanwhile: a record of each that comes alone could take more than it frees.
+ */
+export class Relief {
+  readonly #context: BrokerContext
+  readonly #options: ReliefOptions
+  #timer: Timer | undefined
+  #making: Promise<void> | undefined
+  #looking = false
+  #isStopped = false
+  #pauseLooks = 0
+  #skip = 0
+
+  constructor(context: BrokerContext, options: ReliefOptions) {
+    this.#context = context
+    this.#options = options
+  }
+
+  /** Sees to it that there is a reserve. Resolves when it is known whether there is room; made in the background. */
+  async start(): Promise<void> {
+    const { reserve, space } = this.#options
+    if (this.#context.storage.isTight || (await reserve.find())) return
+    const { freeBytes, totalBytes } = await space().catch(() => ({ freeBytes: 0, totalBytes: 0 }))
+    if (totalBytes > 0 && freeBytes < 2 * reserve.bytes) this.tighten()
+    else {
+      this.#making = reserve.make().then((isHeld) => {
+        if (!isHeld && !this.#isStopped) this.tighten()
+      })
+    }
+  }
+
+  /** There is no room and no reserve any more. */
+  tighten(): void {
+    const { storage } = this.#context
+    if (storage.isTight) return
+    storage.isTight = true
+    this.#options.changed()
+    this.#lookLater()
+  }
+
+  /** Looks no more; resolves when the reserve is not being made. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    this.#context.timers.cancel(this.#timer)
+    await this.#options.reserve.abandon()
+    await this.#making
+  }
+
+  #lookLater(): void {
+    const { timers, clock } = this.#context
+    timers.cancel(this.#timer)
+    if (this.#isStopped) return
+    this.#timer = timers.schedule(clock.refresh() + LOOK_MS, () => {
+      this.#look().finally(() => {
+        if (this.#context.storage.isTight) this.#lookLater()
+      })
+    })
+  }
+
+  /** Never rejects. */
+  async #look(): Promise<void> {
+    const { storage, journal } = this.#context
+    if (this.#looking) return
+    this.#looking = true
+    storage.settlements.flush()
+    journal.commit()
+    storage.sweep()
+    try {
+      await this.#makeRoom()
+    } catch (error) {
+      this.#context.log.warn(`cannot find out how much room the disk has: ${(error as Error).message}`)
+    } finally {
+      this.#looking = false
+    }
+  }
+
+  async #makeRoom(): Promise<void> {
+    const { reserve, checkpointer, failure, space } = this.#options
+    // What waits to be written needs the room more.
+    if (failure() !== undefined || this.#context.journal.pendingBytes > 0 || checkpointer.isRunning) return
+    const { freeBytes, totalBytes } = await space()
+    const hasRoom = totalBytes === 0 || freeBytes >= 2 * reserve.bytes
+    if (!hasRoom) checkpointer.relieve(freeBytes, reserve.bytes)
+    else if (this.#skip > 0) this.#skip--
+    else if ((await reserve.make()) && reserve.isHeld) this.#relax()
+    else {
+      this.#pauseLooks = Math.min(2 * this.#pauseLooks + PAUSE_LOOKS, PAUSE_LOOKS_MAX)
+      this.#skip = this.#pauseLooks
+      // A quota is met that the disk does not tell of.
+      checkpointer.relieve(reserve.bytes / 2, reserve.bytes)
+    }
+  }
+
+  #relax(): void {
+    if (this.#isStopped) return
+    this.#pauseLooks = 0
+    this.#context.storage.isTight = false
+    this.#options.changed()
+    this.#context.turn.schedule()
+  }
+}
