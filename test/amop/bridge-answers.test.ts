@@ -214,6 +214,33 @@ test('a request that is rejected is dead-lettered like any message', (t) => {
   t.deepEqual(client.bodies('dead'), ['x'])
 })
 
+test('a request that is put back after its time is over dies in the queue like any that has expired', (t) => {
+  const node = new BridgeNode()
+  const letters = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'dead' }
+  const client = node.client().queue('dead').queue('q', letters).bind('q', 'jobs', ACK).consume('q')
+  const sdk = node.sdk()
+  sdk.unicast('jobs', 'in time')
+  client.reject(client.expectDelivery(), true)
+  // It is the next candidate's by then: nobody has rejected it.
+  t.deepEqual(client.bodies('dead'), [])
+  sdk.unicast('jobs', 'late')
+  const delivery = client.expectDelivery()
+  node.advance(LIMIT_MS)
+  client.reject(delivery, true)
+  t.deepEqual(client.bodies('dead'), ['late'])
+})
+
+test('one queue behind an exchange that drops a request at once leaves it to the others', (t) => {
+  const node = new BridgeNode()
+  const client = node.client().exchange('x', 'fanout').queue('none', { 'x-max-length': 0 }).queue('q')
+  client.bind('none', '', {}, 'x').bind('q', '', {}, 'x').bindExchange('x', 'amq.amop', 'jobs', ACK).consume('q')
+  const sdk = node.sdk()
+  const seq = sdk.unicast('jobs', 'x')
+  sdk.expectNothing()
+  client.ack(client.expectDelivery())
+  t.is(sdk.expectAnswer(seq).result, ResultCode.SUCCESS)
+})
+
 test('purging and deleting the queue, and dropping what is too much, fail what waits there for its ack', (t) => {
   const node = new BridgeNode()
   const client = node.client().queue('q', { 'x-max-length': 2 }).bind('q', 'jobs', ACK)

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { ResultCode } from '../../src/amop/index.ts'
+import { type Listener, ResultCode } from '../../src/amop/index.ts'
 import type { Properties } from '../../src/codec/index.ts'
 import type { Delivery } from '../amqp/harness.ts'
 import { type BridgeClient, BridgeNode, type BridgeSdk } from './bridge-harness.ts'
@@ -77,13 +77,15 @@ test('through another exchange the confirm waits for the SDK, too', (t) => {
 test('a confirm of several unicasts waits for all of them', (t) => {
   const node = new BridgeNode()
   const client = node.client().confirms()
-  const [one, two] = [node.sdk('a'), node.sdk('b')]
-  const headers = { 'x-amop-mode': 'unicast', CC: ['b'] }
-  client.publish('a', { headers })
-  one.answer(one.expectUnicast())
-  client.expectNothing()
-  two.answer(two.expectUnicast())
-  t.is(client.expectConfirm(), 'ack 1')
+  const sdks = [node.sdk('a'), node.sdk('b')]
+  for (const [index, order] of [sdks, sdks.slice().reverse()].entries()) {
+    client.publish('a', { headers: { 'x-amop-mode': 'unicast', CC: ['b'] } })
+    const [first, last] = order.map((sdk) => ({ sdk, pushed: sdk.expectUnicast() }))
+    first?.sdk.answer(first.pushed)
+    client.expectNothing()
+    last?.sdk.answer(last.pushed)
+    t.is(client.expectConfirm(), `ack ${index + 1}`)
+  }
 })
 
 test('what another exchange forwards and cannot be a message of AMOP is dropped there, with a warning', (t) => {
@@ -161,6 +163,26 @@ test('a unicast that a consumer publishes again goes to another SDK, and with no
   another.answer(another.expectUnicast())
   t.is(client.expectConfirm(), 'ack 2')
   sender.expectNothing()
+})
+
+test('a message of another node is not sent back to that node', (t) => {
+  const node = new BridgeNode()
+  const copies: string[] = []
+  for (const name of ['there', 'elsewhere']) {
+    const peer: Listener = {
+      name,
+      kind: 'node',
+      role: 'subscriber',
+      outstanding: 0,
+      push: () => false,
+      withdraw: () => {},
+      copy: () => copies.push(name) > 0,
+    }
+    node.context.router.subscribe(peer, 'news')
+  }
+  const headers = { 'x-amop-seq': 's', 'x-amop-session': '10.0.0.1:4000', 'x-amop-node': 'there' }
+  node.client().publish('news', { headers })
+  t.deepEqual(copies, ['elsewhere'])
 })
 
 test('a session of another node that bears the same name is not taken for the sender', (t) => {
@@ -266,6 +288,10 @@ test('prefixes that lead round in a circle come to an end', (t) => {
   node.sdk().multicast('jobs', 'x')
   node.sdk().unicast('jobs', 'x')
   t.true(ended.multicast >= 1 && ended.multicast < 40)
+  sdk.disconnect()
+  client.confirms().publish('jobs', { headers: { 'x-amop-mode': 'unicast' } })
+  t.is(client.expectConfirm(), 'nack 1')
+  t.true(node.warnings.some((line) => line.includes('lead it round in a circle')))
   t.deepEqual(node.node.internalErrors, [])
 })
 

@@ -36,8 +36,10 @@ test('a message goes to every SDK that listens and to every bound queue, untouch
     t.deepEqual(delivery.body, body)
     t.deepEqual(delivery.properties, { contentType: 'text/plain', priority: 3 })
   }
+  t.deepEqual([client.bodies('a'), client.bodies('b')], [[], []])
   client.publish('news', { headers: { 'x-amop-mode': 'multicast' } })
   sdks[0]?.expect(0x35)
+  t.deepEqual(node.warnings, [])
 })
 
 test('a unicast goes to exactly one of all candidates, each in its turn', (t) => {
