@@ -8,6 +8,7 @@ import { failover } from '../amop/suites/failover.mjs'
 import { malformed } from '../amop/suites/malformed.mjs'
 import { matrix } from '../amop/suites/matrix.mjs'
 import { offline } from '../amop/suites/offline.mjs'
+import { ports } from '../amop/suites/ports.mjs'
 import { privateTopics } from '../amop/suites/private.mjs'
 import { restart, storm } from '../amop/suites/restart.mjs'
 import { stranger } from '../amop/suites/stranger.mjs'
@@ -55,9 +56,10 @@ export const amop = [
   }),
   suite('amop-bridge', 'each SDK against an AMQP consumer and publisher', bridge),
   suite('amop-offline', 'queues that hold what an SDK that is away will get', offline),
+  suite('amop-ports', 'SDKs with two connections to one node', ports, { node: null }),
   suite('amop-failover', 'subscribers that go away or say nothing with a message in hand', failover),
   suite('amop-malformed', 'frames and connections as no SDK makes them', malformed),
-  suite('amop-bulk', '10,000 messages of 300 MiB from each to each', bulk, {
+  suite('amop-bulk', '10,000 messages of 300 MiB from each to each, and through a queue', bulk, {
     node: { options: ['--amop-session-timeout', '120000', '--amop-node-timeout', '120000'] },
   }),
   suite('amop-restart', 'the node is stopped and started', restart, { kinds: ['java', 'web3', 'ts'], together: true }),

@@ -48,7 +48,8 @@ export class AmopNode {
     this.host = '127.0.0.1'
     this.port = Number(ready.amqp.split(':').at(-1))
     this.url = `amqp://guest:guest@${ready.amqp}/%2f`
-    this.amop = ready.amop.split(',')[0]
+    this.amopAddresses = ready.amop.split(',')
+    this.amop = this.amopAddresses[0]
     this.amopPort = Number(this.amop.split(':').at(-1))
   }
 

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { Amqp } from '../lib/amqp.mjs'
 import { BulkMessages } from '../lib/bulk.mjs'
 import { holds, same } from '../lib/checks.mjs'
 import { until } from '../lib/lines.mjs'
@@ -10,7 +11,7 @@ const WINDOW = 8
 const LIMIT_MS = 180_000
 
 /**
- * Mixed sizes up to 10 MiB from every SDK to every SDK, none lost, doubled or changed. The times of sessions are long
+ * Mixed sizes up to 10 MiB from every SDK to every SDK, and through a durable queue, none lost, doubled or changed. The times of sessions are long
  * here: AMOP lets a message that is late go to a second one too.
  */
 export async function bulk(checks, { sdks, node }) {
@@ -19,29 +20,76 @@ export async function bulk(checks, { sdks, node }) {
   const file = join(node.dataDir, 'noise')
   messages.write(file)
   const connect = (role) => Promise.all(kinds.map((sdk) => Sdk.connect(sdk, `${sdk.kind}-${role}`, node)))
+  const amqp = await Amqp.connect(node)
   const [publishers, subscribers] = await Promise.all([connect('publisher'), connect('subscriber')])
   try {
-    for (const subscriber of subscribers) await subscriber.subscribe('bulk')
-    const started = performance.now()
-    await Promise.all(publishers.map((publisher, n) => send(publisher, n, publishers.length, messages, file)))
-    const seconds = (performance.now() - started) / 1000
-    const shares = subscribers.map(({ name, messages: { length } }) => `${name} ${length}`).join(', ')
-    checks.note(
-      `${COUNT} unicasts of ${(messages.bytes / 1_048_576).toFixed(1)} MiB (seed ${messages.seed}) in ${seconds.toFixed(1)} s: ${shares}`,
-    )
-    await checks.case('every message came to one subscriber, once, as it was', () => arrived(subscribers, messages))
-    await checks.case('every publisher has the answer of the one that had its message', () => {
-      answered(publishers, subscribers, messages)
-    })
+    await direct(checks, { publishers, subscribers, messages, file })
+    await throughQueue(checks, { publishers, subscribers, messages, file, amqp })
   } finally {
     await Promise.all([...publishers, ...subscribers].map((sdk) => sdk.stop()))
+    await amqp.close()
   }
 }
 
-async function send(publisher, n, of, messages, file) {
+async function direct(checks, { publishers, subscribers, messages, file }) {
+  for (const subscriber of subscribers) await subscriber.subscribe('direct')
+  await sendAll(checks, 'direct', publishers, messages, file)
+  await checks.case('every message came to one subscriber, once, as it was', () => {
+    arrived('direct', subscribers, messages)
+  })
+  await checks.case('every publisher has the answer of the one that had its message', () => {
+    answered(
+      publishers,
+      (message, data) => {
+        return subscribers.some(({ name }) => replyOf(name, message).equals(data))
+      },
+      messages,
+    )
+  })
+}
+
+/** Into AMQP and out of it again. */
+async function throughQueue(checks, { publishers, subscribers, messages, file, amqp }) {
+  for (const subscriber of subscribers) await subscriber.subscribe('out')
+  const args = { 'x-amop-deliver': 'out' }
+  await amqp.bound('in', { queue: 'through', durable: true, queueArgs: args })
+  await sendAll(checks, 'in', publishers, messages, file)
+  await until(
+    () => total('out', subscribers) >= COUNT,
+    () => `${COUNT} messages through a queue, there are ${total('out', subscribers)}`,
+    LIMIT_MS,
+  )
+  await checks.case('every message came through the queue to one subscriber, once, as it was', () => {
+    arrived('out', subscribers, messages)
+  })
+  await checks.case('every publisher was told that the queue has its message', () => {
+    answered(publishers, (_message, data) => data === null || data.length === 0, messages)
+  })
+  await checks.case('the queue is empty', async () => {
+    await until(async () => (await amqp.channel.checkQueue('through')).messageCount === 0, 'an empty queue')
+  })
+}
+
+const total = (topic, subscribers) => {
+  return subscribers.reduce(
+    (sum, { messages }) => sum + messages.filter((message) => message.topic === topic).length,
+    0,
+  )
+}
+
+async function sendAll(checks, topic, publishers, messages, file) {
+  const started = performance.now()
+  await Promise.all(publishers.map((publisher, n) => send(topic, publisher, n, publishers.length, messages, file)))
+  const seconds = ((performance.now() - started) / 1000).toFixed(1)
+  const mib = (messages.bytes / 1_048_576).toFixed(1)
+  checks.note(`${COUNT} unicasts of ${mib} MiB to topic ${topic} (seed ${messages.seed}) answered in ${seconds} s`)
+}
+
+async function send(topic, publisher, n, of, messages, file) {
+  publisher.answers.clear()
   const first = Math.floor((COUNT * n) / of)
   const end = Math.floor((COUNT * (n + 1)) / of)
-  const order = { op: 'bulk', id: first, topic: 'bulk', file, window: WINDOW, timeoutMs: LIMIT_MS }
+  const order = { op: 'bulk', id: first, topic, file, window: WINDOW, timeoutMs: LIMIT_MS }
   await publisher.order({ ...order, messages: messages.places.slice(first, end) })
   await until(
     () => {
@@ -53,26 +101,24 @@ async function send(publisher, n, of, messages, file) {
   )
 }
 
-function arrived(subscribers, messages) {
+function arrived(which, subscribers, messages) {
   const wanted = new Map()
   for (let i = 0; i < COUNT; i++) wanted.set(sha256(messages.message(i)), i)
   same(wanted.size, COUNT, 'different messages')
   for (const { name, messages: came } of subscribers) {
     for (const { sha256: sum, bytes, topic } of came) {
-      if (topic !== 'bulk') continue
+      if (topic !== which) continue
       holds(wanted.delete(sum), `${name} got one of ${bytes} bytes that was changed, or came twice`)
     }
   }
   same([...wanted.values()], [], 'messages that came to nobody')
 }
 
-function answered(publishers, subscribers, messages) {
+function answered(publishers, isGood, messages) {
   for (const { name, answers } of publishers) {
     for (const [id, { code, data, error }] of answers) {
       same(code, 0, `code of message ${id} from ${name} (${error})`)
-      const message = messages.message(id)
-      const good = subscribers.some((subscriber) => replyOf(subscriber.name, message).equals(data))
-      holds(good, `message ${id} from ${name} was answered with ${data}`)
+      holds(isGood(messages.message(id), data), `message ${id} from ${name} was answered with ${data}`)
     }
   }
 }

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Amqp } from '../lib/amqp.mjs'
-import { same } from '../lib/checks.mjs'
-import { freePort } from '../lib/lines.mjs'
+import { holds, same } from '../lib/checks.mjs'
+import { freePort, LineProgram, until } from '../lib/lines.mjs'
 import { AmopNode, program } from '../lib/node.mjs'
 import { replyOf, Sdk } from '../lib/sdk.mjs'
 
@@ -28,6 +28,7 @@ export async function stranger(checks, { sdks }) {
       await checks.case(`leveret ${args.join(' ')}`, () => same(made.status, 0, `exit code (${made.stderr})`))
       node = await AmopNode.start({ options: ['--amop-certs', dir], amopPort: port })
       await Promise.all(Object.values(sdks).map((sdk) => both(checks, sdk, keyType, node, join(dir, 'sdk'))))
+      await commands(checks, node, join(dir, 'sdk'))
       await node.halt()
     } finally {
       await node?.discard()
@@ -61,6 +62,30 @@ async function both(checks, sdk, keyType, node, certificates) {
     } finally {
       await program.stop()
       await amqp.close()
+    }
+  })
+}
+
+async function commands(checks, node, certificates) {
+  const run = (...args) => {
+    const where = ['--node', node.amop, '--certs', certificates]
+    return new LineProgram(`leveret ${args.join(' ')}`, process.execPath, [program, 'amop', ...args, ...where])
+  }
+  await checks.case('leveret amop pub to leveret amop sub, over the same files', async () => {
+    const subscriber = run('sub', 'commands', '--reply', 'thank you')
+    try {
+      let publisher
+      await until(
+        async () => {
+          publisher = run('pub', 'commands', 'hello')
+          return (await publisher.gone) === 'exit code 0'
+        },
+        () => `an answer: ${publisher?.output} ${subscriber.output}`,
+      )
+      holds(publisher.output.includes('thank you'), `the publisher shows ${publisher.output}`)
+      holds(subscriber.output.includes('hello'), `the subscriber shows ${subscriber.output}`)
+    } finally {
+      await subscriber.kill()
     }
   })
 }
