@@ -12,6 +12,8 @@ export interface Certificate {
 export interface AmopPeer {
   readonly address: string
   readonly port: number
+  /** The node's own end, `address:port`: a program connects to each once. Undefined when that does not matter. */
+  readonly local?: string
   /** Undefined on the plain listener, which is for tests. */
   readonly certificate: Certificate | undefined
 }

@@ -2,7 +2,7 @@ import { constants } from 'node:crypto'
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import type { Certificate } from '../amop/index.ts'
-import type { Clock, Logger, Timers, Turn } from '../base/index.ts'
+import { type Clock, hostAndPort, type Logger, type Timers, type Turn } from '../base/index.ts'
 import type { AddressLimits } from './address-limits.ts'
 import { AmopCarrier, type AmopCarrierContext } from './amop-carrier.ts'
 import { checkClient, isSecp256k1, type Refusal } from './amop-client-certificate.ts'
@@ -137,14 +137,20 @@ function carry(
   socket: Socket,
   certificate: Certificate | undefined,
 ): void {
-  const { remoteAddress, remotePort } = socket
-  if (remoteAddress === undefined || remotePort === undefined) {
+  const { remoteAddress, remotePort, localAddress, localPort } = socket
+  if (
+    remoteAddress === undefined ||
+    remotePort === undefined ||
+    localAddress === undefined ||
+    localPort === undefined
+  ) {
     socket.destroy()
     return
   }
   const address = plainAddress(remoteAddress)
+  const local = hostAndPort(plainAddress(localAddress), localPort)
   context.clock.refresh()
-  const carrier = new AmopCarrier(context, socket, { address, port: remotePort, certificate }, create)
+  const carrier = new AmopCarrier(context, socket, { address, port: remotePort, local, certificate }, create)
   socket.once('close', () => limits.named(address, carrier.clientType))
 }
 

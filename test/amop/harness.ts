@@ -71,9 +71,10 @@ export class TestAmop {
     })
   }
 
-  /** A connection; certificates are told apart by name. */
-  connect(certificate?: Certificate): TestSdk {
-    return new TestSdk(this, { address: '127.0.0.1', port: ++this.#port, certificate })
+  /** A connection; certificates are told apart by name. @param local the node's end of it. */
+  connect(certificate?: Certificate, local?: string): TestSdk {
+    const peer = { address: '127.0.0.1', port: ++this.#port, certificate }
+    return new TestSdk(this, local === undefined ? peer : { ...peer, local })
   }
 
   /** A connection that listens to these topics. */

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { encodeTopicBody, PacketType } from '../../src/amop/index.ts'
-import { newSeq, type Received, response, TestAmop, TestListener, type TestSdk } from './harness.ts'
+import { certificate, newSeq, type Received, response, TestAmop, TestListener, type TestSdk } from './harness.ts'
 
 /** Which of them was asked, with what it got. */
 function asked(sdks: readonly TestSdk[]): { sdk: TestSdk; push: Received } {
@@ -183,6 +183,28 @@ test('a publisher that subscribes is served under a fresh seq, and answered unde
   t.like(pushed, { topic: 't', text: 'hi' })
   sdk.answer(pushed, 'myself')
   t.like(sdk.expectAnswer(seq), { topic: 't', text: 'myself', result: 0 })
+})
+
+test('another connection of the publishing program is served under a fresh seq', (t) => {
+  const node = new TestAmop()
+  const one = certificate('one')
+  const publisher = node.connect(one, '127.0.0.1:20200')
+  const subscriber = node.connect(one, '127.0.0.1:20201').subscribe('t')
+  const seq = publisher.unicast('t', 'hi')
+  const pushed = subscriber.expectUnicast()
+  t.not(pushed.seq, seq)
+  subscriber.answer(pushed, 'over the other')
+  t.like(publisher.expectAnswer(seq), { topic: 't', text: 'over the other', result: 0 })
+})
+
+test('other programs get the seq of the publisher, with its certificate or their own', (t) => {
+  const node = new TestAmop()
+  const [one, two] = [certificate('one'), certificate('two')]
+  const publisher = node.connect(one, '127.0.0.1:20200')
+  const same = node.connect(one, '127.0.0.1:20200').subscribe('same')
+  const other = node.connect(two, '127.0.0.1:20201').subscribe('other')
+  const seqs = [publisher.unicast('same'), publisher.unicast('other')]
+  t.deepEqual([same.expectUnicast().seq, other.expectUnicast().seq], seqs)
 })
 
 test('two messages with the same seq reach one subscriber under two', (t) => {

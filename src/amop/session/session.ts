@@ -136,7 +136,7 @@ export class SdkSession implements PrivateSession, Publisher {
   push(unicast: Unicast): boolean {
     if (this.closed) return false
     // SDKs match by seq alone: one that waits for an answer under this seq would take the request for it.
-    const taken = unicast.publisher === this || this.#pushed.has(unicast.seq)
+    const taken = this.#sharesProgram(unicast.publisher) || this.#pushed.has(unicast.seq)
     const seq = taken ? this.amop.seqs.next() : unicast.seq
     if (!this.#output.push(unicast.packet.as(PacketType.UNICAST, seq).frame)) return false
     unicast.pushedSeq = seq
@@ -168,6 +168,18 @@ export class SdkSession implements PrivateSession, Publisher {
 
   goOn(): void {
     if (!this.closed) this.#output.hold(false)
+  }
+
+  /**
+   * True for itself, and for what may be another connection of the same program: java-sdk and web3sdk look an answer's seq
+   * up among what they have asked over any connection. Several programs may have one certificate, and are told apart by
+   * that none connects to the same place twice.
+   */
+  #sharesProgram(publisher: Publisher): boolean {
+    if (publisher === this) return true
+    if (!(publisher instanceof SdkSession) || publisher.identity !== this.identity) return false
+    const { address, local } = publisher.peer
+    return address === this.peer.address && local !== this.peer.local
   }
 
   requestVerification(body: Buffer): boolean {
