@@ -165,6 +165,25 @@ test('a topic subscribed to while no node is there is announced when one comes',
   t.is((await client.unicast('orders', 'x')).toString(), 'here')
 })
 
+test('a topic subscribed to while a node is being greeted is announced there too', async (t) => {
+  const net = network(1)
+  const client = net.client()
+  t.teardown(() => client.close())
+  await client.subscribe('first', () => '1')
+  const opened = client.open()
+  const { session } = nodeAt(net, 0).connection
+  const receive = session.receive.bind(session)
+  let subscribed: Promise<void> | undefined
+  session.receive = (chunk: Buffer) => {
+    if (chunk.readUInt16BE(4) === PacketType.SET_TOPICS) subscribed ??= client.subscribe('second', () => '2')
+    receive(chunk)
+  }
+  await opened
+  await subscribed
+  t.deepEqual([...session.topics], ['first', 'second'])
+  t.is((await client.unicast('second', 'x')).toString(), '2')
+})
+
 test('attempts to reconnect become rarer, and half of each wait is drawn', async (t) => {
   const net = network(1)
   const node = nodeAt(net, 0)

@@ -70,6 +70,8 @@ export class NodeConnection implements ConnectionEvents {
   #giveUp: () => void = () => {}
   #timer: Timer | undefined
   #readAt = 0
+  /** The topics that the node was told of, as JSON. */
+  #announced = '[]'
   #retired = false
   #closeReason: string | undefined
   #socketGone: () => void = () => {}
@@ -184,8 +186,8 @@ export class NodeConnection implements ConnectionEvents {
       inForce()
       return
     }
-    const topics = this.#owner.announcedTopics()
-    this.#send(PacketType.SET_TOPICS, Buffer.from(JSON.stringify(topics)))
+    this.#announced = JSON.stringify(this.#owner.announcedTopics())
+    this.#send(PacketType.SET_TOPICS, Buffer.from(this.#announced))
     this.#ask(PacketType.HEARTBEAT, heartbeatBody(this.protocol), inForce, inForce)
   }
 
@@ -234,13 +236,14 @@ export class NodeConnection implements ConnectionEvents {
     this.#greeted()
   }
 
+  /** What has been subscribed to while the node took note of the topics is announced too, before messages are sent. */
   #greeted(): void {
-    if (this.#owner.announcedTopics().length === 0) this.#becomeReady()
-    else this.announce(() => this.#becomeReady())
+    if (this.state !== 'greeting') return
+    if (JSON.stringify(this.#owner.announcedTopics()) === this.#announced) this.#becomeReady()
+    else this.announce(() => this.#greeted())
   }
 
   #becomeReady(): void {
-    if (this.state !== 'greeting') return
     const { timers } = this.#context
     timers.cancel(this.#timer)
     this.state = 'ready'
