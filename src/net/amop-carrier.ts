@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net'
-import { type AmopPeer, type AmopTransport, FRAME_COST_BYTES } from '../amop/index.ts'
+import { type AmopPeer, type AmopTransport, CLIENT_TYPE, FRAME_COST_BYTES } from '../amop/index.ts'
 import type { Turn } from '../base/index.ts'
 import type { AmopMachine, AmopMachineFactory } from './amop-machine.ts'
 import { Carrier, type CarrierContext } from './carrier.ts'
+import { JoinedWrites } from './joined-writes.ts'
 
 /** Bytes that may wait and are still sent when our side ends the connection. */
 const FAREWELL_BYTES_MAX = 65_536
@@ -12,13 +13,17 @@ export interface AmopCarrierContext extends CarrierContext {
 }
 
 interface WithoutWritev {
-  _writev: null
+  _writev?: null
 }
 
-/** Carries one SDK's session; each frame is a write of its own, and so begins a TLS record of its own. */
+/**
+ * Carries one SDK's session; each frame is a write of its own, and so begins a TLS record of its own. Our own client reads
+ * a stream, and gets the frames of a turn together.
+ */
 export class AmopCarrier extends Carrier implements AmopTransport {
   readonly #turn: Pick<Turn, 'schedule'>
   readonly #machine: AmopMachine
+  #joined: JoinedWrites | undefined
   #frames = 0
   readonly #taken = (): void => this.#afterWrite()
 
@@ -43,7 +48,15 @@ export class AmopCarrier extends Carrier implements AmopTransport {
     const { socket } = this
     if (this.ended || socket.destroyed) return
     this.#frames++
-    socket.write(frame, this.#taken)
+    if (this.#joined !== undefined || this.#mayJoin()) this.#joined?.write(frame, this.#taken)
+    else socket.write(frame, this.#taken)
+  }
+
+  #mayJoin(): boolean {
+    if (this.#machine.clientType !== CLIENT_TYPE) return false
+    delete (this.socket as unknown as WithoutWritev)._writev
+    this.#joined = new JoinedWrites(this.socket)
+    return true
   }
 
   close(_reason: string): void {

@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, createSecureContext, type TLSSocket } from 'node:tls'
 import type { AmopTransport, ConnectionEvents, Dial, NodeAddress } from '../amop/index.ts'
 import { isSecp256k1 } from './amop-client-certificate.ts'
+import { JoinedWrites } from './joined-writes.ts'
 import { checkTlsMaterial } from './tls-material.ts'
 
 /** PEM, as an SDK has them. */
@@ -16,12 +17,6 @@ export interface AmopCertificates {
 
 /** Nodes use secp256k1 above all, and OpenSSL wants it named for certificates on it to be taken. */
 const CURVES = 'secp256k1:X25519:prime256v1:secp384r1'
-
-/**
- * Frames of one turn are joined to so many bytes a write, and larger ones left alone. Only SDKs need each in a TLS record of
- * its own: nodes read a stream, and the Java SDKs join what they send too. Measured: half the CPU of client and broker.
- */
-const JOINED_BYTES = 16_384
 
 /** How long a connection that was ended waits until what it has written is taken. */
 const LINGER_MS = 2_000
@@ -70,22 +65,17 @@ function secure({ host, port }: NodeAddress, options: ConnectionOptions): TLSSoc
 /** Carries one connection over one socket. */
 class ClientSocket implements AmopTransport {
   readonly #socket: Socket
+  readonly #writes: JoinedWrites
   readonly #events: ConnectionEvents
   #error: Error | undefined
   #opened = false
   #heard = false
   #linger: NodeJS.Timeout | undefined
-  /** Bytes that wait for the end of the turn. */
-  #joined = 0
   readonly #taken = (): void => this.#events.writable()
-  readonly #endTurn = (): void => {
-    if (this.#joined === 0) return
-    this.#joined = 0
-    this.#socket.uncork()
-  }
-
   constructor(socket: Socket, tls: boolean, events: ConnectionEvents) {
     this.#socket = socket
+    // Only SDKs need each frame in a TLS record of its own: nodes read a stream, and the Java SDKs join what they send too.
+    this.#writes = new JoinedWrites(socket)
     this.#events = events
     socket.once(tls ? 'secureConnect' : 'connect', () => {
       this.#opened = true
@@ -111,19 +101,7 @@ class ClientSocket implements AmopTransport {
   }
 
   write(frame: Buffer): void {
-    const socket = this.#socket
-    if (socket.destroyed) return
-    if (this.#joined + frame.length > JOINED_BYTES) this.#endTurn()
-    if (frame.length <= JOINED_BYTES) this.#join(frame.length)
-    socket.write(frame, this.#taken)
-  }
-
-  #join(bytes: number): void {
-    if (this.#joined === 0) {
-      this.#socket.cork()
-      setImmediate(this.#endTurn)
-    }
-    this.#joined += bytes
+    if (!this.#socket.destroyed) this.#writes.write(frame, this.#taken)
   }
 
   pause(): void {

@@ -75,6 +75,35 @@ for (const [name, frames] of [
   })
 }
 
+test('our own client, which reads a stream, gets the frames of a turn together', async (t) => {
+  const set = await certificateSet()
+  const { listener, sessions } = await listenAmop(t)
+  const { port, records } = await tapRecords(t, listener.port)
+  const socket = dialTls(t, { ...sdkOptions(sdkFiles(set, set.sdk)), port })
+  let seen = ''
+  socket.on('data', (chunk: Buffer) => {
+    seen += chunk.toString('latin1')
+  })
+  await until('it is in', () => sessions.length === 1)
+  const session = sessions[0] as FakeSession
+  const said: string[] = []
+  const say = (bytes: number): void => {
+    const text = String.fromCharCode(97 + (said.length % 26)).repeat(bytes)
+    said.push(text)
+    session.transport.write(Buffer.from(text))
+  }
+  // Before it has said who it is, as any SDK.
+  for (const bytes of FORTY) say(bytes)
+  await until('these have come', () => seen.length === said.join('').length)
+  t.deepEqual(records, FORTY)
+  session.clientType = 'leveret'
+  for (const bytes of [...FORTY, ...MIXED, 10, 10]) say(bytes)
+  await until('all has come', () => seen.length === said.join('').length)
+  t.is(seen, said.join(''))
+  t.true(records.length < FORTY.length + 15, `${records.length} records`)
+  await until('all was taken', () => session.transport.pendingBytes === 0)
+})
+
 test('what the tests above look at is seen: an ordinary TLS socket joins frames', async (t) => {
   const set = await certificateSet()
   const sockets: TLSSocket[] = []

@@ -3,10 +3,13 @@ import { isObject, type JsonObject } from '../session/json.ts'
 /** As java-sdk asks. */
 export const VERSION_REQUEST: Buffer = Buffer.from('{"jsonrpc":"2.0","method":"getClientVersion","params":[],"id":0}')
 
+/** What our client calls itself: by it a node of ours knows that frames may come together. */
+export const CLIENT_TYPE = 'leveret'
+
 const PROTOCOL_MAX = 3
 
 export const HANDSHAKE: Buffer = Buffer.from(
-  `{"minimumSupport":1,"maximumSupport":${PROTOCOL_MAX},"clientType":"leveret"}`,
+  `{"minimumSupport":1,"maximumSupport":${PROTOCOL_MAX},"clientType":"${CLIENT_TYPE}"}`,
 )
 
 /** From 2.1 on a node knows the handshake. */
