@@ -24,6 +24,8 @@ export interface LoadOptions {
   readonly inFlight: number
   /** Subscribed sessions, for `multicast`. */
   readonly sessions: number
+  /** What the clients call themselves; the node writes each frame by itself to those that are not `leveret`. */
+  readonly clientType: string
 }
 
 const TOPIC = 'bench'
@@ -36,7 +38,8 @@ const options = JSON.parse(json) as LoadOptions
 const broker = new ProcessUsage([options.pid])
 
 function open(): Promise<AmopClient> {
-  return AmopClient.connect({ ...QUIET, nodes: [`127.0.0.1:${options.port}`], certsDirectory: options.certs })
+  const { port, certs: certsDirectory, clientType } = options
+  return AmopClient.connect({ ...QUIET, nodes: [`127.0.0.1:${port}`], certsDirectory, clientType })
 }
 
 /** CPU and time from its making to `end`. */

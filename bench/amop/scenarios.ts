@@ -24,9 +24,9 @@ const LOAD = fileURLToPath(new URL('load.js', import.meta.url))
 const ECHO_SERVER = fileURLToPath(new URL('echo-server.js', import.meta.url))
 const TIMEOUT_MS = 600_000
 const TOPIC = 'bench'
-const BODY_BYTES = 10
 const LARGE_BYTES = 1024 * 1024
-const SESSIONS = 1000
+
+const DEFAULTS = { bytes: 10, inFlight: 1, sessions: 1000, clientType: 'leveret' }
 
 const BROKER_CPU: Column = { key: 'cpuSecondsPerMillion', title: 'CPU s per million' }
 const LOAD_CPU: Column = { key: 'loadCpuSecondsPerMillion', title: 'of the load' }
@@ -64,7 +64,7 @@ function scenario(
 export function amopScenarios({ port, certs }: AmopPlace): Scenario[] {
   const sdk = join(certs, 'sdk')
   const load = (mode: string, pid: number, times: LoadTimes, more: Partial<LoadOptions> = {}): Promise<Figures> =>
-    runLoad(mode, { port, certs: sdk, pid, ...times, bytes: BODY_BYTES, inFlight: 1, sessions: SESSIONS, ...more })
+    runLoad(mode, { port, certs: sdk, pid, ...times, ...DEFAULTS, ...more })
   return [
     scenario('U1', 'unicast and its answer, 10 B, one in flight', [...LATENCY, BROKER_CPU, LOAD_CPU], (broker, times) =>
       load('unicast', broker.pid, times),
@@ -74,6 +74,12 @@ export function amopScenarios({ port, certs }: AmopPlace): Scenario[] {
       'the same, 100 in flight',
       [BROKER_CPU, { key: 'perSecond', title: 'unicasts/s' }, LOAD_CPU, ...LATENCY],
       (broker, times) => load('unicast', broker.pid, times, { inFlight: 100 }),
+    ),
+    scenario(
+      'U100s',
+      'the same, with each frame of the node in a TLS record of its own, as other SDKs get them',
+      [BROKER_CPU, { key: 'perSecond', title: 'unicasts/s' }, LOAD_CPU, ...LATENCY],
+      (broker, times) => load('unicast', broker.pid, times, { inFlight: 100, clientType: 'bench' }),
     ),
     scenario(
       'M1000',

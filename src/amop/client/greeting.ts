@@ -8,9 +8,9 @@ export const CLIENT_TYPE = 'leveret'
 
 const PROTOCOL_MAX = 3
 
-export const HANDSHAKE: Buffer = Buffer.from(
-  `{"minimumSupport":1,"maximumSupport":${PROTOCOL_MAX},"clientType":"${CLIENT_TYPE}"}`,
-)
+export function handshake(clientType: string): Buffer {
+  return Buffer.from(JSON.stringify({ minimumSupport: 1, maximumSupport: PROTOCOL_MAX, clientType }))
+}
 
 /** From 2.1 on a node knows the handshake. */
 const HANDSHAKE_SINCE = [2, 1] as const
@@ -18,18 +18,18 @@ const HANDSHAKE_SINCE = [2, 1] as const
 export interface NodeVersion {
   readonly version: string | undefined
   /** False for a node so old that it would not know what a handshake is. */
-  readonly handshake: boolean
+  readonly knowsHandshake: boolean
 }
 
 /** @param json the answer to `VERSION_REQUEST`; a node that does not say its version is taken for a new one. */
 export function versionOf(json: unknown): NodeVersion {
   const result = isObject(json) && isObject(json.result) ? json.result : {}
   const version = result['Supported Version']
-  if (typeof version !== 'string') return { version: undefined, handshake: true }
+  if (typeof version !== 'string') return { version: undefined, knowsHandshake: true }
   const [major = 0, minor = 0] = version.split('.').map(Number)
   const [sinceMajor, sinceMinor] = HANDSHAKE_SINCE
   const older = major < sinceMajor || (major === sinceMajor && minor < sinceMinor)
-  return { version, handshake: !older }
+  return { version, knowsHandshake: !older }
 }
 
 /** @returns the protocol agreed on; undefined when it is none of ours. */

@@ -7,7 +7,7 @@ import { isObject, parseJson } from '../session/json.ts'
 import { SessionOutput } from '../session/session-output.ts'
 import type { AmopTransport } from '../transport.ts'
 import type { ConnectionEvents } from './dial.ts'
-import { HANDSHAKE, handshakeAgreed, heartbeatBody, VERSION_REQUEST, versionOf } from './greeting.ts'
+import { handshake, handshakeAgreed, heartbeatBody, VERSION_REQUEST, versionOf } from './greeting.ts'
 import { PausableTransport } from './pausable-transport.ts'
 import type { ClientSettings } from './settings.ts'
 
@@ -219,9 +219,10 @@ export class NodeConnection implements ConnectionEvents {
   }
 
   #versionCame(packet: Packet): void {
-    const { version, handshake } = versionOf(parseJson(packet.body, JSON_BYTES_MAX))
+    const { version, knowsHandshake } = versionOf(parseJson(packet.body, JSON_BYTES_MAX))
     this.version = version
-    if (handshake) this.#ask(PacketType.HANDSHAKE, HANDSHAKE, (answer) => this.#agreed(answer))
+    const offer = handshake(this.#context.settings.clientType)
+    if (knowsHandshake) this.#ask(PacketType.HANDSHAKE, offer, (answer) => this.#agreed(answer))
     else this.#greeted()
   }
 

@@ -1,5 +1,12 @@
+import { CLIENT_TYPE } from './greeting.ts'
+
 /** Times and bounds of a client. */
 export interface ClientSettings {
+  /**
+   * What nodes call this client in their logs. Leveret joins frames for the default, `leveret`; under any other name each
+   * costs a write of its own.
+   */
+  readonly clientType: string
   /** How long an answer may take, in ms, when the call does not say. */
   readonly timeoutMs: number
   /** How long a connection may take until messages can be sent over it, in ms. */
@@ -34,6 +41,7 @@ export interface ClientSettings {
 
 /** Heartbeat and silence as in java-sdk. */
 export const DEFAULT_CLIENT_SETTINGS: ClientSettings = {
+  clientType: CLIENT_TYPE,
   timeoutMs: 5_000,
   connectTimeoutMs: 10_000,
   heartbeatMs: 2_000,
