@@ -3,6 +3,7 @@ import { type BrokerContext, loadDurability, type Queue, RecordType, type Virtua
 import {
   type FileJournal,
   type FileLayer,
+  JournalError,
   openFileJournal,
   openReserve,
   openSegments,
@@ -11,6 +12,7 @@ import {
   type Segments,
 } from '../store/index.ts'
 import type { ResolvedOptions } from './options.ts'
+import type { StartWatch } from './start-watch.ts'
 
 type Durability = Awaited<ReturnType<typeof loadDurability>>
 
@@ -82,7 +84,7 @@ export class DataStore {
   /** The reserve was given up before there was somebody to care. */
   #isTight = false
   /** Called when the disk refuses what the journal has to write. */
-  #refused: (() => void) | undefined
+  #refused: ((error: Error) => void) | undefined
 
   /**
    * Locks a data directory and opens what is in it.
@@ -144,20 +146,24 @@ export class DataStore {
    * Brings back what the directory has: users, virtual hosts, exchanges, queues, bindings, messages.
    * @throws JournalError
    */
-  async recover(broker: StoredBroker): Promise<void> {
+  async recover(broker: StoredBroker, watch?: StartWatch): Promise<void> {
     const { context, virtualHosts, users } = broker
     const { journal, segments } = this
     const { DefinitionReplay, MessageReplay } = this.#durability
     const messages = new MessageReplay()
     const definitions = new DefinitionReplay(context.log, (uid) => messages.forget(uid))
     const accounts = new UserReplay(context.log)
+    let records = 0
+    watch?.enters(() => `reading the journal, ${records} records so far, of ${journal.foundBytes} bytes in all`)
     const report = await journal.recover({
       record: (_position, type, buffer, from, to) => {
+        records++
         if (messages.record(type, buffer, from)) return
         if (definitions.record(type, buffer, from, to) || accounts.record(type, buffer, from, to)) return
         context.log.error(`the journal has a record of type ${type}, which this version does not know; it is left out`)
       },
     })
+    watch?.enters(() => `bringing back what ${records} records of the journal say`)
     segments.reserve(messages.lastSegmentId)
     context.storage.uids.seen(messages.lastUid)
     await broker.prepare?.(definitions)
@@ -194,7 +200,12 @@ export class DataStore {
   async start(): Promise<void> {
     await this.#relief?.start()
     this.journal.append(new this.#durability.MarkRecord(), RecordType.STARTED)
-    await this.journal.flush()
+    const refused = new Promise<never>((_resolve, reject) => {
+      this.#refused = (error) => reject(new JournalError('failed', `it cannot be written: ${error.message}`, error))
+    })
+    // Nobody is there yet whom it would help to wait for room.
+    await Promise.race([this.journal.flush(), refused])
+    this.#refused = undefined
   }
 
   /** Looks whether something has to move; cheap enough for once a turn. */
@@ -288,7 +299,7 @@ export class DataStore {
   }
 
   private journalFailed(error: Error): void {
-    this.#refused?.()
+    this.#refused?.(error)
     this.events?.journalFailed(error)
   }
 }

@@ -10,6 +10,7 @@ import { loadAmopRoom } from './amop/load.ts'
 import type { AmopRoom } from './amop/room.ts'
 import type { DataStore, DefinitionsFound, Machine } from './data-store.ts'
 import type { ResolvedOptions } from './options.ts'
+import { StartWatch } from './start-watch.ts'
 import { packageVersion } from './version.ts'
 
 /** What of the definitions in a data directory has to do with AMOP. */
@@ -45,11 +46,14 @@ export class BrokerNode {
     }
     // Loaded only now: a broker in memory does without.
     const { DataStore } = await import('./data-store.ts')
-    const store = await DataStore.open(options, dataDir, machine)
+    const watch = new StartWatch(options.log)
+    let store: DataStore | undefined
+    let node: BrokerNode | undefined
     try {
-      const node = new BrokerNode(options, store)
+      store = await DataStore.open(options, dataDir, machine)
+      node = new BrokerNode(options, store)
       if (options.amop !== undefined) await node.#loadAmop()
-      await store.recover(node)
+      await store.recover(node, watch)
       if (node.virtualHosts.names().length === 0 && node.users.names().length === 0) {
         if (store.isDamaged) options.log.error('no user and no virtual host is left: those of a first start are made')
         node.#addDefaults()
@@ -57,11 +61,15 @@ export class BrokerNode {
         options.log.warn(`there is no user '${options.user}': the default user is only made at the first start`)
       }
       node.#amopRoom?.bridge.start()
+      watch.enters(() => 'waiting for the disk to take the first record')
       await store.start()
       return node
     } catch (error) {
-      await store.close().catch(() => undefined)
+      // Its timers and turns must not meet a closed journal.
+      await (node ?? store)?.close().catch(() => undefined)
       throw error
+    } finally {
+      watch.end()
     }
   }
 

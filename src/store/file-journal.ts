@@ -60,6 +60,7 @@ export class FileJournal implements Journal {
   readonly #collector: Collector
   readonly #waiters = new Set<JournalWaiter>()
   #found: readonly FoundFile[] | undefined
+  #foundBytes = 0
   #recovering: Promise<unknown> | undefined
   #logFiles: LogFiles | undefined
   #committer: Committer | undefined
@@ -77,6 +78,7 @@ export class FileJournal implements Journal {
     this.#directory = join(options.directory, JOURNAL_DIRECTORY)
     this.#lock = lock
     this.#found = found
+    for (const { bytes } of found) this.#foundBytes += bytes
     this.#collector = new Collector(options.batchBytes ?? BATCH_BYTES)
   }
 
@@ -138,6 +140,11 @@ export class FileJournal implements Journal {
     )
     this.#refusal = undefined
     return report
+  }
+
+  /** Bytes of the files that `recover` is to read. */
+  get foundBytes(): number {
+    return this.#foundBytes
   }
 
   /** Position of the last record appended. */

@@ -22,3 +22,9 @@ export function dieOfDisk(error: Error, sync: StartSettings['sync']): void {
   process.on('uncaughtException', () => process.exit(ExitCode.IO))
   setTimeout(() => process.exit(ExitCode.IO), FAREWELL_MS)
 }
+
+/** The failed sync that an error comes from, however often it was wrapped; undefined for any other error. */
+export function failedSync(error: unknown): Error | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) if (cause.name === 'SyncError') return cause
+  return undefined
+}

@@ -4,11 +4,14 @@ import { ExitCode } from '../errors.ts'
 import { readPermissions } from './amop-options.ts'
 import { brokerOptions } from './broker-options.ts'
 import { dieOnDefects } from './defects.ts'
-import { dieOfDisk } from './fatal.ts'
+import { dieOfDisk, failedSync } from './fatal.ts'
 import type { StartSettings } from './settings.ts'
 
 /** Clients have this long to answer their close; container engines send SIGKILL ten seconds after SIGTERM. */
 const STOP_TIMEOUT_MS = 5000
+
+/** A start that takes longer shows its log, in ms. */
+const SLOW_START_MS = 1900
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
@@ -20,11 +23,18 @@ export async function start(settings: StartSettings): Promise<void> {
   const starting = brokerOptions(settings, log).then((options) => Broker.start({ ...options, onFatal }))
   stopOnSignals(starting, log)
   rereadOnHangup(starting, settings, log)
-  const broker = await starting
-  warnOfOpenDoors(settings, log)
   const { logLevel, logFormat } = settings
-  const logger = await createWinstonLogger({ level: logLevel, format: logFormat })
-  log.attach(logger)
+  const attached = once(async () => {
+    const logger = await createWinstonLogger({ level: logLevel, format: logFormat })
+    log.attach(logger)
+    return logger
+  })
+  // What a start says that takes long is not to wait for its end.
+  const slow = setTimeout(attached, SLOW_START_MS)
+  const broker = await starting.catch(dieOfSync(onFatal)).finally(() => clearTimeout(slow))
+  if (broker === undefined) return
+  warnOfOpenDoors(settings, log)
+  const logger = await attached()
   // Whoever waits for the broker waits for this line: it is written whatever the level.
   const isLogged = logLevel === 'info' || logLevel === 'debug'
   const announcer = isLogged ? logger : await createWinstonLogger({ level: 'info', format: logFormat })
@@ -35,6 +45,23 @@ export async function start(settings: StartSettings): Promise<void> {
     version: packageVersion(),
     pid: process.pid,
   })
+}
+
+function once<T>(act: () => T): () => T {
+  let done: { readonly value: T } | undefined
+  return () => {
+    done ??= { value: act() }
+    return done.value
+  }
+}
+
+/** A sync that fails while the broker starts ends it as later ones do. */
+function dieOfSync(onFatal: (error: Error) => void): (error: unknown) => undefined {
+  return (error) => {
+    const failed = failedSync(error)
+    if (failed === undefined) throw error
+    onFatal(failed)
+  }
 }
 
 function stopOnSignals(starting: Promise<Broker>, log: DeferredLogger): void {
