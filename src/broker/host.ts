@@ -24,7 +24,7 @@ export class MemoryAccount {
   /** Slabs in memory that nothing is written to any more, the latest last: what could go to files. */
   readonly sealed = new Set<Slab>()
   /** Slabs on their way between memory and files. */
-  readonly traffic = new SegmentTraffic()
+  readonly traffic = new SegmentTraffic(this.bodies)
   /** Bytes above which slabs go to files. */
   pagedAbove = Number.POSITIVE_INFINITY
 

@@ -6,10 +6,16 @@ import type { Letters } from './letters.ts'
 import type { Message } from './message.ts'
 import type { PublishResult } from './publish-result.ts'
 import { type Follower, NO_PLACE, PLACE_SPAN, PublishOutcome, type Queue, REFUSED } from './queue/index.ts'
+import { COPY_BODY_BYTES_MAX } from './queue/record.ts'
 import { MessageRecord, RecordType } from './storage/index.ts'
 
 /** About what a message takes in a queue beside its body. */
 const HEAD_BYTES = 48
+
+/** A body that is large is there once for all queues. */
+function placedBytes(count: number, bodyLength: number): number {
+  return bodyLength > COPY_BODY_BYTES_MAX ? bodyLength : count * bodyLength
+}
 
 /** Puts messages into the queues that they were routed to, and into the journal where they are to survive a restart. */
 export class Intake {
@@ -42,6 +48,8 @@ export class Intake {
   ): void {
     if (queues.length === 0) return
     result.routed = true
+    // Once for all queues, in memory and on the disk, instead of once for each.
+    if (queues.length > 1 && message.bodyLength > COPY_BODY_BYTES_MAX && !message.owned) message = message.copy()
     const persistent = durable && message.isPersistent(this.#view)
     // Quorum queues keep every message, whatever its delivery-mode says.
     if (persistent || (durable && queues.some(({ type }) => type === 'quorum'))) {
@@ -97,7 +105,7 @@ export class Intake {
       }
       if (record.count > 0) {
         result.position = this.#append(record, keys)
-        this.#context.storage.placedBytes += record.count * (HEAD_BYTES + message.bodyLength)
+        this.#context.storage.placedBytes += record.count * HEAD_BYTES + placedBytes(record.count, message.bodyLength)
       }
       for (let i = 0; i < queues.length; i++) {
         if (taken[first + i]) (queues[i] as Queue).arrived(message)

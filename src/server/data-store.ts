@@ -170,12 +170,16 @@ export class DataStore {
     accounts.apply(users)
     definitions.apply(virtualHosts)
     const known = new Set<number>()
+    const { bodies } = context.memory
+    bodies.restore(messages.bodyFiles.values())
     for (const queue of storedQueues(virtualHosts)) {
       const restored = messages.take(queue.uid)
       if (restored === undefined) continue
       for (const { file } of restored.segments) known.add(file.id)
       queue.restore(restored)
     }
+    bodies.forgetUnused()
+    for (const { ref } of bodies.files) known.add(ref.id)
     for (const queue of storedQueues(virtualHosts)) queue.enforceLimits()
     definitions.applyDelayed(virtualHosts, !messages.clean)
     this.isDamaged = report.damage.length > 0 || report.missing.length > 0

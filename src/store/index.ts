@@ -11,6 +11,7 @@ export type { Processes, ProcessIdentity } from './processes.ts'
 export type { RecoveryReport } from './recovery.ts'
 export type { Reserve, ReserveOptions } from './reserve.ts'
 export {
+  type ByteRange,
   type DamagedRange,
   openSegments,
   type SegmentBytes,

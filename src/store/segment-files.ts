@@ -13,7 +13,7 @@ import {
 } from './segment-head.ts'
 import { readSegment, readSegmentSync } from './segment-read.ts'
 import { SegmentSyncs } from './segment-syncs.ts'
-import type { SegmentBytes, SegmentReader, SegmentRef, Segments, SegmentsOptions } from './segments.ts'
+import type { ByteRange, SegmentBytes, SegmentReader, SegmentRef, Segments, SegmentsOptions } from './segments.ts'
 import { Slots } from './slots.ts'
 
 /** Below the data directory. */
@@ -119,16 +119,16 @@ class SegmentFileReader implements SegmentReader {
     return [...this.segments.keys()].sort((a, b) => a - b)
   }
 
-  async read(ref: SegmentRef, into?: Buffer): Promise<SegmentBytes> {
+  async read(ref: SegmentRef, into?: Buffer, wanted?: readonly ByteRange[]): Promise<SegmentBytes> {
     this.checkOpen()
-    const read = () => this.#reads.run(() => readSegment(this.files, this.pathOf(ref.id), ref, into))
+    const read = () => this.#reads.run(() => readSegment(this.files, this.pathOf(ref.id), ref, into, wanted))
     const file = this.segments.get(ref.id)
     return file === undefined ? read() : file.whileRead(read)
   }
 
-  readSync(ref: SegmentRef, into?: Buffer): SegmentBytes {
+  readSync(ref: SegmentRef, into?: Buffer, wanted?: readonly ByteRange[]): SegmentBytes {
     this.checkOpen()
-    return readSegmentSync(this.files, this.pathOf(ref.id), ref, into)
+    return readSegmentSync(this.files, this.pathOf(ref.id), ref, into, wanted)
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 import { SegmentError } from './errors.ts'
 import { type FileLayer, isMissing, readFully, readFullySync } from './files.ts'
 import { BLOCK_BYTES, checkSegmentHead, isBlock, payloadAt } from './segment-head.ts'
-import type { DamagedRange, SegmentBytes, SegmentRef } from './segments.ts'
+import type { ByteRange, SegmentBytes, SegmentRef } from './segments.ts'
 
 /** What is read, and has its checksums looked at, in one go: some 0.2 ms of the main thread. */
 const PIECE_BYTES = 1024 * 1024
@@ -12,8 +12,9 @@ export async function readSegment(
   path: string,
   ref: SegmentRef,
   into: Buffer | undefined,
+  wanted: readonly ByteRange[] | undefined,
 ): Promise<SegmentBytes> {
-  const reading = new SegmentReading(path, ref, into)
+  const reading = new SegmentReading(path, ref, into, wanted)
   const descriptor = await files.open(path, 'r').catch((error) => refuse(path, error))
   try {
     reading.takeHead(await readFully(files, descriptor, reading.head, 0).catch((error) => refuse(path, error)))
@@ -36,8 +37,9 @@ export function readSegmentSync(
   path: string,
   ref: SegmentRef,
   into: Buffer | undefined,
+  wanted: readonly ByteRange[] | undefined,
 ): SegmentBytes {
-  const reading = new SegmentReading(path, ref, into)
+  const reading = new SegmentReading(path, ref, into, wanted)
   const descriptor = orRefuse(path, () => files.openSync(path))
   try {
     reading.takeHead(orRefuse(path, () => readFullySync(files, descriptor, reading.head, 0)))
@@ -61,14 +63,18 @@ class SegmentReading {
   readonly #path: string
   readonly #ref: SegmentRef
   readonly #payload: Buffer
+  readonly #wanted: readonly ByteRange[]
   readonly #damaged: { from: number; end: number }[] = []
   #next = 0
+  /** The first wanted range that is not wholly read. */
+  #range = 0
   /** Up to here block by block, because the disk refused the piece. */
   #singlyTo = 0
 
-  constructor(path: string, ref: SegmentRef, into: Buffer | undefined) {
+  constructor(path: string, ref: SegmentRef, into: Buffer | undefined, wanted: readonly ByteRange[] | undefined) {
     this.#path = path
     this.#ref = ref
+    this.#wanted = wanted ?? [{ from: 0, end: ref.bytes }]
     this.head = Buffer.allocUnsafe(payloadAt(ref.bytes))
     const hasRoom = into !== undefined && into.length >= ref.bytes
     this.#payload = hasRoom ? into.subarray(0, ref.bytes) : Buffer.allocUnsafeSlow(ref.bytes)
@@ -81,24 +87,29 @@ class SegmentReading {
     this.head.fill(0, length)
   }
 
-  next(): DamagedRange | undefined {
-    const from = this.#next
-    if (from >= this.#ref.bytes) return undefined
+  /** Whole blocks, since checksums are of these. */
+  next(): ByteRange | undefined {
+    while ((this.#wanted[this.#range]?.end ?? Number.POSITIVE_INFINITY) <= this.#next) this.#range++
+    const range = this.#wanted[this.#range]
+    if (range === undefined) return undefined
+    const from = Math.max(this.#next, range.from - (range.from % BLOCK_BYTES))
+    const end = Math.min(Math.ceil(range.end / BLOCK_BYTES) * BLOCK_BYTES, this.#ref.bytes)
+    if (from >= end) return undefined
     const bytes = from < this.#singlyTo ? BLOCK_BYTES : PIECE_BYTES
-    this.#next = Math.min(from + bytes, this.#ref.bytes)
+    this.#next = Math.min(from + bytes, end)
     return { from, end: this.#next }
   }
 
-  room({ from, end }: DamagedRange): Buffer {
+  room({ from, end }: ByteRange): Buffer {
     return this.#payload.subarray(from, end)
   }
 
-  fileAt({ from }: DamagedRange): number {
+  fileAt({ from }: ByteRange): number {
     return this.head.length + from
   }
 
   /** A piece was read, up to the end of the file. */
-  take({ from, end }: DamagedRange, length: number): void {
+  take({ from, end }: ByteRange, length: number): void {
     // Nobody may find in it what the memory held before.
     this.#payload.fill(0, from + length, end)
     for (let at = from; at < end; at += BLOCK_BYTES) {
@@ -108,7 +119,7 @@ class SegmentReading {
   }
 
   /** A piece could not be read: a bad sector costs its block and no more. @throws what is no such thing. */
-  miss({ from, end }: DamagedRange, error: unknown): void {
+  miss({ from, end }: ByteRange, error: unknown): void {
     if (!isUnreadable(error)) throw error
     if (end - from > BLOCK_BYTES) {
       this.#next = from

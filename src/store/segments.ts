@@ -9,12 +9,15 @@ export interface SegmentRef {
   readonly bytes: number
 }
 
-/** Bytes of a payload that are not what was written. */
-export interface DamagedRange {
+/** Some bytes of a payload. */
+export interface ByteRange {
   readonly from: number
   /** One behind the last byte. */
   readonly end: number
 }
+
+/** Bytes of a payload that are not what was written. */
+export type DamagedRange = ByteRange
 
 export interface SegmentBytes {
   /** All of the payload; what lies in a damaged range is of no use. */
@@ -32,11 +35,12 @@ export interface SegmentReader {
   /**
    * Blocks whose checksum is wrong are listed, not hidden.
    * @param into where the payload goes, if it is long enough; a new buffer otherwise.
+   * @param wanted what is to be read, ascending: the rest of the payload is of no use. Default: all of it.
    * @throws SegmentError; any other error says nothing about the file: too many are open, say.
    */
-  read(ref: SegmentRef, into?: Buffer): Promise<SegmentBytes>
+  read(ref: SegmentRef, into?: Buffer, wanted?: readonly ByteRange[]): Promise<SegmentBytes>
   /** As `read`, while everything else waits. */
-  readSync(ref: SegmentRef, into?: Buffer): SegmentBytes
+  readSync(ref: SegmentRef, into?: Buffer, wanted?: readonly ByteRange[]): SegmentBytes
   /** Resolves when nothing is under way any more. */
   close(): Promise<void>
 }

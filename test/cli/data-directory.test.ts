@@ -328,3 +328,62 @@ test('a directory of a newer version is refused in one line, by all who look int
     )
   }
 })
+
+/** Large messages that three queues have, and a file in which they lie once. */
+async function makeShared(t: ExecutionContext): Promise<{ dataDir: string; bodies: string[] }> {
+  const dataDir = join(await temporaryDirectory(t), 'data')
+  const broker = await Broker.start({ dataDir, messageMemory: 64 * KIB })
+  const bodies = Array.from({ length: 60 }, (_, i) => `${i} ${'y'.repeat(20_000)}`)
+  for (const name of ['a', 'b', 'c']) {
+    broker.declareQueue(name)
+    broker.bind({ source: 'amq.fanout', destination: name })
+  }
+  for (const body of bodies) await broker.publish({ exchange: 'amq.fanout', body, properties: PERSISTENT })
+  await broker.stop()
+  return { dataDir, bodies }
+}
+
+test('large messages that several queues have in common are checked and written out for each', async (t) => {
+  const { dataDir, bodies } = await makeShared(t)
+  const { code, report: found } = await report(t, dataDir)
+  t.is(code, 0)
+  t.deepEqual(found.problems, [])
+  t.deepEqual(
+    found.notes.filter((note) => note.includes('nothing needs')),
+    [],
+  )
+  t.deepEqual(
+    found.vhosts[0]?.queues.map(({ messages, lost }) => [messages, lost]),
+    [1, 2, 3].map(() => [60, 0]),
+  )
+  t.true(found.segments.bytes < 1.5 * bodies.join('').length)
+  for (const name of ['a', 'b', 'c']) {
+    const { code: exitCode, lines } = await exported(t, dataDir, name)
+    t.is(exitCode, 0)
+    t.deepEqual(
+      lines.map(({ text }) => text),
+      bodies,
+    )
+  }
+})
+
+test('damage to such a file is told of for each queue that lost something, and the rest can be written out', async (t) => {
+  const { dataDir, bodies } = await makeShared(t)
+  const path = largest(filesOf(dataDir, 'segments'))
+  flipByte(path, 100_000)
+  const { code, report: found } = await report(t, dataDir)
+  t.is(code, 1)
+  t.is(found.problems.length, 3)
+  const file = Number(path.slice(-14, -4))
+  const lost = found.vhosts[0]?.queues.map((queue) => queue.lost) as number[]
+  t.true(lost.every((count) => count >= 3 && count <= 5 && count === lost[0]))
+  for (const [index, name] of ['a', 'b', 'c'].entries()) {
+    const problem = `segment file ${file}: some of it is not what was written; ${lost[0]} messages are lost of queue '${name}' in vhost '/'`
+    t.is(found.problems[index], problem)
+    const { code: exitCode, lines, stderr } = await exported(t, dataDir, name)
+    t.is(exitCode, 1)
+    t.true(stderr.includes(problem))
+    t.is(lines.length, bodies.length - (lost[0] as number))
+    t.true(lines.every(({ text }) => bodies.includes(text as string)))
+  }
+})

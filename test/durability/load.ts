@@ -20,6 +20,8 @@ export interface World {
   readonly bytesMax: number
   /** Most messages that one publisher sends. */
   readonly messagesMax: number
+  /** The share of large messages that go to several queues, beside all others. */
+  readonly sharedShare: number
   /** The share of messages that are not persistent. */
   readonly transientShare: number
 }

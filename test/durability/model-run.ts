@@ -28,6 +28,7 @@ const BINDING_KEYS = [...KEYS, 'a.*', '#']
 const TTLS_MS = [10 * MINUTE_MS, 25 * MINUTE_MS, 60 * MINUTE_MS]
 const USERS = ['ann', 'bob']
 const VHOSTS = ['one', 'two']
+const SHARING_QUEUES = 4
 const STEPS_MAX = 60
 const RESTARTS_MAX = 5
 const DUE_MS = 40
@@ -41,6 +42,8 @@ export class ModelRun {
   readonly #held: Held[] = []
   readonly #passwords = new Map<string, string>([['guest', 'guest']])
   readonly #bytesMax: number
+  /** Much of what is published goes to several queues. */
+  readonly #isShared: boolean
   /**
    * Queues have limits, or messages expire: whether one that is over still counts where somebody else wants to get in is a
    * matter of the moment when both happen at a start.
@@ -49,6 +52,8 @@ export class ModelRun {
   #actor!: Actor
   #administrator!: Administrator
   #ids = 0
+  /** Files of bodies that several queues had, seen at restarts. */
+  shared = 0
   /** What was done, for whoever has to find out. */
   readonly history: string[] = []
 
@@ -57,7 +62,8 @@ export class ModelRun {
     this.#random = new Random(seed)
     this.#time = time
     this.#hasLimits = this.#random.chance(0.5)
-    this.#bytesMax = this.#random.chance(0.3) ? 40_000 : 200
+    this.#isShared = this.#random.chance(0.3)
+    this.#bytesMax = this.#isShared || this.#random.chance(0.2) ? 40_000 : 200
     this.#host = new NodeHost(new Disk(), this.#random, {
       journalBytes: this.#random.between(2000, 50_000),
       batchBytes: this.#random.between(200, 4000),
@@ -73,6 +79,7 @@ export class ModelRun {
     await this.#begin()
     await this.#actor.declareQueue(BARRIER, { isDurable: true, isQuorum: false })
     for (const name of DEAD) await this.#declareQueue(name, { isDurable: true, isQuorum: false })
+    if (this.#isShared) await this.#fanOut()
     let found = 0
     for (let restarts = this.#random.between(1, RESTARTS_MAX); restarts > 0; restarts--) {
       for (let steps = this.#random.below(STEPS_MAX); steps > 0; steps--) await this.#step()
@@ -81,6 +88,19 @@ export class ModelRun {
     }
     await this.#host.stop()
     return found
+  }
+
+  async #fanOut(): Promise<void> {
+    const [name] = EXCHANGES as [string]
+    await this.#actor.declareExchange(name, { type: 'fanout', isDurable: true })
+    this.#model.declareExchange(name, { type: 'fanout', isDurable: true })
+    const exchange = this.#model.exchanges.get(name) as ModelExchange
+    for (const queue of QUEUES.slice(0, SHARING_QUEUES)) {
+      // Where dead letters may meet what is published where they go to, the order is a matter of the moment.
+      await this.#declareQueue(queue, { isDurable: true, isQuorum: this.#random.chance(0.25) })
+      await this.#actor.bind(name, queue, '#')
+      exchange.bindings.set(`${queue} #`, { queue, key: '#' })
+    }
   }
 
   async #begin(): Promise<void> {
@@ -93,6 +113,7 @@ export class ModelRun {
     this.#note(isCrash ? 'crash' : 'stop')
     // Acknowledgements are not waited for; a confirm that comes after them says that they are kept.
     await this.#actor.publish('', BARRIER, { id: ++this.#ids, isPersistent: true, priority: 0 }, 20)
+    this.shared += [...this.#host.bodyFiles].length
     if (isCrash) this.#host.end()
     else await this.#host.stop()
     this.#held.length = 0

@@ -1,5 +1,5 @@
 import type { BrokerNode } from '../../src/server/node.ts'
-import type { Disk } from '../store/disk.ts'
+import { DirectoryNode, type Disk } from '../store/disk.ts'
 import { DiskLayer, type DiskLayerOptions } from '../store/disk-layer.ts'
 import type { Random } from '../store/random.ts'
 import type { BrokerHost } from './broker-process.ts'
@@ -32,6 +32,18 @@ export class NodeHost implements BrokerHost {
   get node(): BrokerNode {
     if (this.#node === undefined) throw new Error('not started')
     return this.#node
+  }
+
+  /** Files of bodies that several queues have, or had when it was killed. */
+  get bodyFiles(): Iterable<unknown> {
+    return this.node.context.memory.bodies.files
+  }
+
+  /** Names of segment files that were set aside. */
+  get damagedFiles(): string[] {
+    const directory = this.#disk.find('/data/segments')
+    const names = directory instanceof DirectoryNode ? [...directory.names.keys()] : []
+    return names.filter((name) => name.startsWith('damaged-'))
   }
 
   get layer(): DiskLayer {

@@ -10,12 +10,16 @@ import { Verification } from './verification.ts'
 
 const LIVES_MAX = 4
 const OPERATIONS_MAX = 120
+/** So many times as many where much is moved to files. */
+const SHARED_FACTOR = 6
 const TURNS_MAX = 60
 const FAN = 3
 
 /** What came of a run, to see that there was something to lose. */
 export interface Played {
   cuts: number
+  /** Files of bodies that several queues had, seen at the end of each life. */
+  shared: number
   stops: number
   found: number
   confirmed: number
@@ -36,7 +40,7 @@ export async function playPowerCuts(seed: number): Promise<Played> {
     messageMemory: 64 * 1024,
     sync: 'always',
   })
-  const played: Played = { cuts: 0, stops: 0, found: 0, confirmed: 0 }
+  const played: Played = { cuts: 0, shared: 0, stops: 0, found: 0, confirmed: 0 }
   const run = new Lives(world, host, played)
   for (let lives = random.between(1, LIVES_MAX); lives > 0; lives--) await run.live(true)
   await run.live(false)
@@ -58,6 +62,7 @@ export function newWorld(random: Random): World {
     keys: new Keys(),
     comings: new Comings(topology.comings),
     bytesMax: random.chance(0.3) ? 60_000 : 300,
+    sharedShare: random.chance(0.4) ? 0.5 : 0,
     messagesMax: 60,
     transientShare: 0.1,
   }
@@ -80,7 +85,8 @@ class Lives {
   async live(mayBeCut: boolean): Promise<void> {
     const { random, ledger } = this.#world
     const host = this.#host
-    if (mayBeCut) host.next = { cutAt: random.between(1, OPERATIONS_MAX) }
+    const operations = this.#world.sharedShare > 0 ? OPERATIONS_MAX * SHARED_FACTOR : OPERATIONS_MAX
+    if (mayBeCut) host.next = { cutAt: random.between(1, operations) }
     try {
       await this.#live(mayBeCut)
     } catch (error) {
@@ -90,6 +96,8 @@ class Lives {
       this.#played.cuts++
       await host.kill()
     }
+    // A power cut takes nothing that somebody relies on.
+    ledger.faults.push(...host.damagedFiles.map((name) => `taken for damaged: ${name}`))
     if (ledger.faults.length > 0) throw new Error(ledger.faults.slice(0, 10).join('\n'))
   }
 
@@ -119,6 +127,7 @@ class Lives {
       this.#hasStopped = true
       this.#played.stops++
     } finally {
+      this.#played.shared += [...this.#host.bodyFiles].length
       await load.gone()
     }
   }

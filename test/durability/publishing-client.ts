@@ -6,6 +6,8 @@ import { pick, randomBytes, turn, type Worker, type World } from './load.ts'
 import type { Target } from './topology.ts'
 
 const FAN_BYTES_MAX = 20_000
+/** Of large messages for several queues: over 4 KiB, from where on these have one body. */
+const SHARED_BYTES = [4097, 30_000] as const
 
 /** Publishes to everything there is, with confirms. */
 export class PublishingClient implements Worker {
@@ -16,6 +18,7 @@ export class PublishingClient implements Worker {
   readonly #confirms: Confirms
   readonly #window: number
   readonly #targets: readonly Target[]
+  readonly #shared: readonly Target[]
   #left: number
 
   private constructor(world: World, client: Client, channel: Channel, name: string) {
@@ -28,6 +31,7 @@ export class PublishingClient implements Worker {
     this.#window = pick(random, [1, 10, 100, 1000])
     this.#left = random.between(1, world.messagesMax)
     this.#targets = topology.targets.flatMap((target) => Array<Target>(target.weight).fill(target))
+    this.#shared = this.#targets.filter(({ lines }) => lines.length > 1)
   }
 
   static async open(world: World, client: Client, name: string): Promise<PublishingClient> {
@@ -52,7 +56,8 @@ export class PublishingClient implements Worker {
 
   #publish(): void {
     const { random, ledger, keys } = this.#world
-    const target = pick(random, this.#targets)
+    const isShared = random.chance(this.#world.sharedShare)
+    const target = pick(random, isShared ? this.#shared : this.#targets)
     const { exchange, routingKey, lines } = target
     const headers: Record<string, unknown> = { ...target.headers }
     const delayMs = target.delayMs === undefined ? 0 : random.between(...target.delayMs)
@@ -67,7 +72,9 @@ export class PublishingClient implements Worker {
       ...(Object.keys(headers).length > 0 ? { headers: fromObject(headers) } : {}),
       ...(target.priorityMax === undefined ? {} : { priority: random.between(0, target.priorityMax) }),
     }
-    const bytes = randomBytes(random, lines.length > 5 ? FAN_BYTES_MAX : this.#world.bytesMax)
+    const bytes = isShared
+      ? random.between(...SHARED_BYTES)
+      : randomBytes(random, lines.length > 5 ? FAN_BYTES_MAX : this.#world.bytesMax)
     const isRefused = key !== undefined && keys.isKnown(key)
     const sent = ledger.publish(this.#name, properties, bytes, lines, { delayMs, isRefused })
     const copy = sent.copies[0]

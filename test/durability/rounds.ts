@@ -84,7 +84,7 @@ export class KillRounds {
     const topology = new Topology(ledger)
     const comings = new Comings(topology.comings)
     const keys = new Keys()
-    const sizes = { bytesMax, transientShare, messagesMax: MESSAGES_MAX }
+    const sizes = { bytesMax, sharedShare: 0.02, transientShare, messagesMax: MESSAGES_MAX }
     this.#world = { random: this.#random, ledger, topology, keys, comings, ...sizes }
     await this.#broker.start()
     this.#isUsable = true

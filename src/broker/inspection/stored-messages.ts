@@ -1,5 +1,7 @@
 import { type SegmentBytes, SegmentError, type SegmentReader, type SegmentRef } from '../../store/index.ts'
 import { Message } from '../message.ts'
+import { BodyFile } from '../queue/body-file.ts'
+import { BodyReading } from '../queue/body-reading.ts'
 import {
   deliveryCount,
   REDELIVERED,
@@ -14,7 +16,7 @@ import type { RestoredQueue, RestoredSlab } from '../queue/restored.ts'
 import { RunCursor } from '../queue/runs.ts'
 import { decodeSlab, type SlabContent } from '../queue/slab-file.ts'
 import { SlabPool } from '../queue/slab-pool.ts'
-import type { StoredSlab } from '../storage/index.ts'
+import type { StoredBodyFile, StoredSlab } from '../storage/index.ts'
 
 /** A message as a data directory has it. */
 export interface StoredMessage {
@@ -47,9 +49,19 @@ export class StoredMessages {
   readonly #view = new Message()
   #into = Buffer.alloc(0)
 
-  /** @param unreadable told of each file of which not everything can be read. */
-  constructor(segments: SegmentReader, unreadable: (file: UnreadableFile) => void) {
+  readonly #bodyFiles: ReadonlyMap<number, StoredBodyFile>
+
+  /**
+   * @param bodyFiles those that the journal knows, by number.
+   * @param unreadable told of each file of which not everything can be read.
+   */
+  constructor(
+    segments: SegmentReader,
+    bodyFiles: ReadonlyMap<number, StoredBodyFile>,
+    unreadable: (file: UnreadableFile) => void,
+  ) {
     this.#segments = segments
+    this.#bodyFiles = bodyFiles
     this.#unreadable = unreadable
   }
 
@@ -67,22 +79,49 @@ export class StoredMessages {
 
   async *#segment(slab: StoredSlab): AsyncGenerator<Iterable<StoredMessage>> {
     const { file, live } = slab
-    const cursor = new RunCursor(slab.runs)
     let content: SlabContent | undefined
+    let bodies: BodyReading | undefined
     let reason = 'some of it is not what was written'
     try {
-      content = decodeSlab(await this.#read(file), this.#pool, (offset) => cursor.has(offset))
+      content = decodeSlab(await this.#read(file), this.#pool, slab.runs)
+      if (content !== undefined) bodies = await this.#readBodies(content)
     } catch (error) {
       if (!isDamage(error)) throw error
       reason = error.message
     }
-    let found = 0
+    const found = bodies?.found
+    let count = 0
     if (content !== undefined) {
-      for (const place of placesOf(slab, content)) if (this.#isThere(slab, content, place)) found++
-      yield this.#filed(slab, content)
+      for (const place of placesOf(slab, content)) if (this.#isThere(slab, content, found, place)) count++
+      yield this.#filed(slab, content, found)
       this.#pool.give(content.memory)
     }
-    if (content?.isDamaged !== false || found !== live) this.#unreadable({ file, reason, messages: live - found })
+    const damaged = bodies?.damaged
+    if (content?.isDamaged !== false || damaged !== undefined || count !== live) {
+      const which = content?.isDamaged === false && damaged !== undefined ? damaged.ref : file
+      this.#unreadable({ file: which, reason, messages: live - count })
+    }
+  }
+
+  /** Those that lie in body files. */
+  async #readBodies({ outside }: SlabContent): Promise<BodyReading> {
+    const files = new Map<number, BodyFile>()
+    const reading = new BodyReading(outside, (id) => {
+      const stored = this.#bodyFiles.get(id) ?? { id, file: { id, bytes: 0 }, runs: undefined }
+      const file = files.get(id) ?? new BodyFile(stored)
+      files.set(id, file)
+      return file
+    })
+    for (const file of reading.files) {
+      const ranges = reading.locate(file)
+      if (ranges.length === 0) continue
+      try {
+        reading.take(file, await this.#segments.read(file.ref, undefined, ranges))
+      } catch (error) {
+        reading.miss(file, error)
+      }
+    }
+    return reading
   }
 
   async #read(file: SegmentRef): Promise<SegmentBytes> {
@@ -90,15 +129,15 @@ export class StoredMessages {
     return this.#segments.read(file, this.#into)
   }
 
-  *#filed(slab: StoredSlab, content: SlabContent): Generator<StoredMessage> {
+  *#filed(slab: StoredSlab, content: SlabContent, outside: BodyReading['found'] | undefined): Generator<StoredMessage> {
     const { memory, large } = content
     const { counts } = slab
     let next = 0
     for (const place of placesOf(slab, content)) {
-      if (!this.#isThere(slab, content, place)) continue
+      if (!this.#isThere(slab, content, outside, place)) continue
       const { offset, at } = place
       while (counts !== undefined && (counts[next] as number) < offset) next += 2
-      const body = large.get(offset)
+      const body = large.get(offset) ?? (outside?.get(offset) as Buffer | undefined)
       if (body === undefined) showRecord(memory.bytes, memory.words, at, this.#view)
       else showContent(body, 0, memory.words, at, this.#view)
       const count = counts?.[next] === offset ? counts[next + 1] : undefined
@@ -106,14 +145,21 @@ export class StoredMessages {
     }
   }
 
-  #isThere({ end }: StoredSlab, { memory, large }: SlabContent, { offset, at, isLive }: Place): boolean {
+  #isThere(
+    { end }: StoredSlab,
+    { memory, large }: SlabContent,
+    outside: BodyReading['found'] | undefined,
+    { offset, at, isLive }: Place,
+  ): boolean {
     if (!isLive || offset >= end) return false
-    return (recordState(memory.words, at) & REFERENCE) === 0 || large.has(offset)
+    return (recordState(memory.words, at) & REFERENCE) === 0 || large.has(offset) || outside?.has(offset) === true
   }
 
-  *#journalled({ memory, at: places }: RestoredSlab): Generator<StoredMessage> {
-    for (const at of places) {
-      showRecord(memory.bytes, memory.words, at, this.#view)
+  *#journalled({ memory, at: places, offsets, references }: RestoredSlab): Generator<StoredMessage> {
+    for (const [index, at] of places.entries()) {
+      const reference = references.get(offsets[index] as number)
+      if (reference !== undefined) this.#view.assign(reference)
+      else showRecord(memory.bytes, memory.words, at, this.#view)
       yield this.#stored(memory.words, at, false)
     }
   }

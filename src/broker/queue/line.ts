@@ -1,4 +1,3 @@
-import type { SegmentRef } from '../../store/index.ts'
 import { Message } from '../message.ts'
 import { Places } from './places.ts'
 import {
@@ -14,6 +13,7 @@ import {
   writeContent,
   writeHead,
 } from './record.ts'
+import type { WrittenSlab } from './segment-traffic.ts'
 import type { Slab } from './slab.ts'
 import { SLAB_BYTES_MAX } from './slab-pool.ts'
 import { PLACE_SPAN, Slabs } from './slabs.ts'
@@ -152,6 +152,7 @@ export class Line {
       slab.journalledBytes -= bytes
       this.#slabs.settled.add(slab.number, offset, slab.reach(at), recordBodyBytes(words, at))
     }
+    if ((state & REFERENCE) !== 0) this.#slabs.settleBody(slab, offset)
     this.release(slab)
   }
 
@@ -244,9 +245,9 @@ export class Line {
   }
 
   /** The slab, as it was at some time since it was sealed, lies in this file. @param synced a power cut does not take it. */
-  setSegment(slab: Slab, segment: SegmentRef, synced: boolean): void {
+  setSegment(slab: Slab, written: WrittenSlab, synced: boolean): void {
     if (slab === this.#tail) throw new Error('a slab that is written to cannot be a file')
-    slab.segment = segment
+    this.#slabs.setSegment(slab, written)
     slab.segmentSynced = synced
   }
 

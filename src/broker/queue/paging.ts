@@ -1,8 +1,10 @@
 import type { Drainable } from '../../base/index.ts'
-import { type SegmentBytes, SegmentError, type SegmentRef } from '../../store/index.ts'
+import { type SegmentBytes, SegmentError, type SegmentRef, type Segments } from '../../store/index.ts'
 import type { EntityHost } from '../host.ts'
-import { Message } from '../message.ts'
+import { MESSAGE_MARKS, Message } from '../message.ts'
 import { KeptRecord, RecordType, SettledRecord, type Settler, SLAB_END } from '../storage/index.ts'
+import type { BodyPlace } from './body-file.ts'
+import type { BodyReading } from './body-reading.ts'
 import { setAside } from './damaged-file.ts'
 import { type PagedSlab, surveySlab, TAKEN_FIELDS } from './paged-slab.ts'
 import {
@@ -25,6 +27,12 @@ import type { Slabs } from './slabs.ts'
 
 /** How long to leave a file alone that could not be opened although it is there, in ms. */
 const RETRY_MS = 1000
+
+/** A slab's file, and what that refers to elsewhere. */
+interface LoadedSlab {
+  readonly content: SlabContent
+  readonly bodies: BodyReading | undefined
+}
 
 /** Messages that a damaged file has taken with it. */
 export interface Loss {
@@ -67,6 +75,7 @@ export class Paging {
   pageOut(slab: Slab): boolean {
     if (slab.segment === undefined || slab.paged !== undefined || slab.live === 0 || this.#slabs.viewed) return false
     slab.paged = surveySlab(slab)
+    slab.bodies?.pageOut()
     this.#slabs.release(slab)
     return true
   }
@@ -87,12 +96,12 @@ export class Paging {
     const { segment, paged } = slab
     const { segments } = storage
     if (paged === undefined || segment === undefined || segments === undefined) return true
+    let content: SlabContent | undefined
     try {
-      this.#install(
-        slab,
-        memory.traffic.readSync(segment, segments, (bytes) => this.#decode(bytes, paged)),
-      )
+      content = memory.traffic.readSync(segment, segments, (bytes) => this.#decode(bytes, paged))
+      this.#install(slab, content && { content, bodies: this.#bodiesNow(slab, content, segments) })
     } catch (error) {
+      if (content !== undefined && slab.paged !== undefined) memory.pool.give(content.memory)
       if (!isDamage(error)) {
         this.#retryLater(error as Error)
         return false
@@ -108,11 +117,10 @@ export class Paging {
     const { segments } = storage
     if (segment === undefined || segments === undefined) return false
     const isWanted = (): boolean => slab.paged !== undefined && slab.segment === segment
-    const use = (bytes: SegmentBytes) => this.#decode(bytes, slab.paged as PagedSlab)
-    const outcome = await memory.traffic.read(segment, segments, isWanted, use).catch((error) => error as Error)
+    const outcome = await this.#fetch(slab, segment, segments, isWanted).catch((error) => error as Error)
     slab.loading = undefined
     if (!isWanted()) {
-      if (outcome !== undefined && !(outcome instanceof Error)) memory.pool.give(outcome.memory)
+      if (outcome !== undefined && !(outcome instanceof Error)) memory.pool.give(outcome.content.memory)
     } else if (!(outcome instanceof Error)) {
       this.#install(slab, outcome)
     } else if (isDamage(outcome)) {
@@ -125,9 +133,32 @@ export class Paging {
     return slab.paged === undefined && slab.live > 0
   }
 
+  async #fetch(
+    slab: Slab,
+    segment: SegmentRef,
+    segments: Segments,
+    isWanted: () => boolean,
+  ): Promise<LoadedSlab | undefined> {
+    const { traffic, pool } = this.#queue.host.context.memory
+    const use = (bytes: SegmentBytes) => this.#decode(bytes, slab.paged as PagedSlab)
+    const content = await traffic.read(segment, segments, isWanted, use)
+    if (content === undefined) return undefined
+    if (content.outside.length === 0) return { content, bodies: undefined }
+    try {
+      return { content, bodies: await traffic.readBodies(content.outside, slab.bodies, segments, isWanted) }
+    } catch (error) {
+      pool.give(content.memory)
+      throw error
+    }
+  }
+
+  #bodiesNow(slab: Slab, { outside }: SlabContent, segments: Segments): BodyReading | undefined {
+    if (outside.length === 0) return undefined
+    return this.#queue.host.context.memory.traffic.readBodiesSync(outside, slab.bodies, segments)
+  }
+
   #decode(bytes: SegmentBytes, paged: PagedSlab): SlabContent | undefined {
-    const cursor = new RunCursor(paged.runs)
-    return decodeSlab(bytes, this.#queue.host.context.memory.pool, (offset) => cursor.has(offset))
+    return decodeSlab(bytes, this.#queue.host.context.memory.pool, paged.runs)
   }
 
   #retryLater(error: Error): void {
@@ -142,7 +173,9 @@ export class Paging {
   }
 
   /** The records are in memory again, as they were, or what the file still has of them. */
-  #install(slab: Slab, content: SlabContent | undefined, reason = 'some of it is not what was written'): void {
+  #install(slab: Slab, loaded: LoadedSlab | undefined, reason = 'some of it is not what was written'): void {
+    const content = loaded?.content
+    const damaged = loaded?.bodies?.damaged
     const paged = slab.paged as PagedSlab
     slab.paged = undefined
     this.#slabs.adopt(slab, content?.memory ?? NO_MEMORY)
@@ -150,12 +183,15 @@ export class Paging {
     else if (content.table !== undefined) slab.useTable(content.table.offsets, content.table.places)
     for (const [offset, buffer] of content?.large ?? [])
       this.#slabs.addReference(slab, offset, ownMessage(slab, offset, buffer))
+    this.#installBodies(slab, loaded)
     const { unread, unreadBodyBytes } = revive(slab, paged)
     const taken = lostOfTaken(slab, paged)
     const isLoss = unread !== paged.unread || taken.length > 0
     if (isLoss || content?.isDamaged !== false) {
-      const file = slab.segment as SegmentRef
-      this.#salvage(slab, file)
+      const own = slab.segment as SegmentRef
+      const isOwn = content === undefined || content.isDamaged || damaged === undefined
+      const file = isOwn ? own : damaged.ref
+      this.#salvage(slab, own, isOwn)
       this.#queue.slabLost({
         slab,
         file,
@@ -169,8 +205,27 @@ export class Paging {
     else this.#slabs.settleIn(slab)
   }
 
+  /** Large messages that lie in body files: what is in memory already is there once. */
+  #installBodies(slab: Slab, loaded: LoadedSlab | undefined): void {
+    if (slab.bodies === undefined) return
+    const { context } = this.#queue.host
+    const { bodies } = context.memory
+    const places = new Map<number, BodyPlace>()
+    for (const { offset, id, at, bytes } of loaded?.content.outside ?? []) {
+      const file = slab.bodies.fileOf(id)
+      const found = file?.inMemory.get(at) ?? loaded?.bodies?.found.get(offset)
+      if (file === undefined || found === undefined) continue
+      const message = found instanceof Message ? sharedMessage(slab, offset, found) : ownMessage(slab, offset, found)
+      const place = { file, at, bytes }
+      this.#slabs.addReference(slab, offset, message)
+      bodies.setPlace(message, place)
+      places.set(offset, place)
+    }
+    slab.bodies.load(places, context)
+  }
+
   /** The file is damaged: what is left of the slab is in memory only, and the journal has it now. */
-  #salvage(slab: Slab, file: SegmentRef): void {
+  #salvage(slab: Slab, file: SegmentRef, isDamaged: boolean): void {
     const { storage, journal } = this.#queue.host.context
     slab.segment = undefined
     slab.segmentSynced = false
@@ -185,7 +240,10 @@ export class Paging {
         })
       })
     }
-    if (storage.segments !== undefined) setAside(this.#queue.host.context, storage.segments, file)
+    // Body files that are damaged stay until nobody refers to them, and are set aside then.
+    this.#slabs.releaseBodies(slab)
+    if (!isDamaged) storage.dropSegment(file)
+    else if (storage.segments !== undefined) setAside(this.#queue.host.context, storage.segments, file)
   }
 }
 
@@ -245,6 +303,13 @@ function lostOfTaken(slab: Slab, { taken }: PagedSlab): { offset: number; bodyBy
     if (!slab.isLive(offset)) lost.push({ offset, bodyBytes: taken[index + 1] as number })
   }
   return lost
+}
+
+/** A large message that somebody else has in memory, as a record of this slab has it. */
+function sharedMessage(slab: Slab, offset: number, shared: Message): Message {
+  const message = shared.copyView()
+  message.marks = recordState(slab.memory.words, slab.locate(offset)) & MESSAGE_MARKS
+  return message
 }
 
 /** The large message that a record of the slab refers to. */

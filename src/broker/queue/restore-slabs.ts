@@ -48,6 +48,7 @@ function restorePaged(slabs: Slabs, levels: Levels, stored: StoredSlab, restored
   const slab = slabs.reopen(line, stored.number)
   slab.segment = stored.file
   slab.segmentSynced = true
+  slab.bodies = slabs.restoreBodies(stored)
   slab.paged = pagedFrom(stored)
   slab.end = stored.end
   slab.startAt = runs?.[0] ?? 0
@@ -68,13 +69,14 @@ function restorePacked(
   slabs: Slabs,
   levels: Levels,
   properties: PropertyView,
-  { number, memory, offsets, at: places, slabEnd }: RestoredSlab,
+  { number, memory, offsets, at: places, references, slabEnd }: RestoredSlab,
   view: Message,
   restored: Restored,
 ): Slab {
   const { bytes, words } = memory
-  showRecord(bytes, words, places[0] as number, view)
-  const line = levels.lineFor(view, properties)
+  const first = references.get(offsets[0] as number)
+  if (first === undefined) showRecord(bytes, words, places[0] as number, view)
+  const line = levels.lineFor(first ?? view, properties)
   view.release()
   const slab = slabs.reopen(line, number)
   slabs.adopt(slab, memory)
@@ -83,8 +85,10 @@ function restorePacked(
   slab.startAt = offsets[0] as number
   slab.readAt = slab.startAt
   slab.live = offsets.length
-  for (const at of places) {
-    const length = recordLength(words, at)
+  for (const [index, at] of places.entries()) {
+    const offset = offsets[index] as number
+    const reference = references.get(offset)
+    const length = recordLength(words, at) + (reference === undefined ? 0 : slabs.addReference(slab, offset, reference))
     slab.liveBytes += length
     if ((recordState(words, at) & JOURNALLED) !== 0) {
       slab.journalled++

@@ -1,3 +1,4 @@
+import type { Message } from '../message.ts'
 import type { StoredSlab } from '../storage/index.ts'
 import type { CrashTail } from './crash-tail.ts'
 import type { SlabMemory } from './slab-pool.ts'
@@ -13,6 +14,8 @@ export interface RestoredSlab {
   readonly offsets: Int32Array
   /** Where each is in memory now. */
   readonly at: Int32Array
+  /** Large messages that other queues have as well, by the offset of their record. */
+  readonly references: ReadonlyMap<number, Message>
   /** Behind the last record that the slab is known to have had. */
   readonly slabEnd: number
 }

@@ -18,6 +18,11 @@ export class Runs {
     if (bounds.length === 2 && bounds[0] === 0 && bounds[1] === end) return undefined
     return Int32Array.from(bounds)
   }
+
+  /** The runs, whatever they cover. */
+  bounds(): Int32Array {
+    return Int32Array.from(this.#bounds)
+  }
 }
 
 /** Tells of ascending offsets whether they lie in a list of runs. */
@@ -37,4 +42,35 @@ export class RunCursor {
     this.#at = at
     return at < runs.length && (runs[at] as number) <= offset
   }
+}
+
+/** All that lies in any of these lists of runs. */
+export function unionOf(lists: readonly Int32Array[]): Int32Array {
+  const all: [number, number][] = []
+  for (const runs of lists) {
+    for (let index = 0; index < runs.length; index += 2) all.push([runs[index] as number, runs[index + 1] as number])
+  }
+  all.sort((a, b) => a[0] - b[0])
+  const bounds: number[] = []
+  for (const [from, end] of all) {
+    const last = bounds.length - 1
+    if (last > 0 && (bounds[last] as number) >= from) bounds[last] = Math.max(bounds[last] as number, end)
+    else bounds.push(from, end)
+  }
+  return Int32Array.from(bounds)
+}
+
+/** What lies in both of two lists of runs, ascending as these are. */
+export function intersectionOf(a: Int32Array, b: Int32Array): Int32Array {
+  const bounds: number[] = []
+  let at = 0
+  for (let index = 0; index < a.length; index += 2) {
+    const from = a[index] as number
+    const end = a[index + 1] as number
+    while (at < b.length && (b[at + 1] as number) <= from) at += 2
+    for (let next = at; next < b.length && (b[next] as number) < end; next += 2) {
+      bounds.push(Math.max(from, b[next] as number), Math.min(end, b[next + 1] as number))
+    }
+  }
+  return Int32Array.from(bounds)
 }

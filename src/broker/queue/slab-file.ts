@@ -1,7 +1,8 @@
-import { readUint32, writeUint32 } from '../../codec/index.ts'
+import { readUint32, readUint64, writeUint32, writeUint64 } from '../../codec/index.ts'
 import { type DamagedRange, type SegmentBytes, SegmentError, type SegmentRef } from '../../store/index.ts'
 import { Message } from '../message.ts'
 import type { StoredSlab } from '../storage/index.ts'
+import type { BodyPlace } from './body-file.ts'
 import { surveySlab } from './paged-slab.ts'
 import {
   contentBytes,
@@ -14,6 +15,7 @@ import {
   recordState,
   SETTLED,
 } from './record.ts'
+import { RunCursor } from './runs.ts'
 import type { Slab } from './slab.ts'
 import { type SlabMemory, type SlabPool, slabSize } from './slab-pool.ts'
 import type { Staging } from './staging.ts'
@@ -38,16 +40,36 @@ import type { Staging } from './staging.ts'
  *            table: the records' offsets, 4 each, then where they lie among the records, 4 each
  *            large messages, 12 each: offset of the record, where the bytes lie in the payload, how many
  *
+ * Version 2 is written for a slab with large messages that lie in body files, and has beside these of version 1
+ *
+ *     28  4  number of such messages; marks and tables begin behind it
+ *            for each, 24, behind all tables: offset of the record, number of the body file:8, where in that file as it
+ *            was first written, how many bytes, 0
+ *
  * A large message is exchange shortstr | routing-key shortstr | properties | body; its record is the head alone.
  */
 const VERSION = 1
+const SHARING_VERSION = 2
 const GUIDE_HEAD_BYTES = 28
+const SHARING_HEAD_BYTES = 32
 const BLOCK_BYTES = 65536
 const NOT_PACKED = 0xffff_ffff
 const LARGE_BYTES = 12
+const OUTSIDE_BYTES = 24
 
 /** Records of which less than this share is alive are written packed. */
 const PACKED_BELOW = 0.75
+
+/** A large message of a slab that lies in a body file. */
+export interface OutsideBody {
+  /** Of its record. */
+  readonly offset: number
+  /** Number of the body file. */
+  readonly id: number
+  /** Where in that file as it was first written. */
+  readonly at: number
+  readonly bytes: number
+}
 
 /** What can be read of a segment file. */
 export interface SlabContent {
@@ -56,6 +78,8 @@ export interface SlabContent {
   readonly table: { readonly offsets: Int32Array; readonly places: Int32Array } | undefined
   /** Content of the large messages, by the offset of their record. */
   readonly large: ReadonlyMap<number, Buffer>
+  /** Those that lie elsewhere, in the order of their records. */
+  readonly outside: readonly OutsideBody[]
   /** Some of the file could not be read. */
   readonly isDamaged: boolean
 }
@@ -64,30 +88,35 @@ export interface SlabContent {
  * The payload of the slab's file: its records as they are now. A copy, so that the slab may be used meanwhile. Nothing
  * may be appended to the slab any more, and no view of it be open.
  * @param staging where the copy is made, to be given back there.
+ * @param outside large messages that lie in body files, by the offset of their record.
  */
-export function encodeSlab(slab: Slab, staging?: Staging): Buffer {
+export function encodeSlab(slab: Slab, staging?: Staging, outside?: ReadonlyMap<number, BodyPlace>): Buffer {
   const { memory, end } = slab
   const liveBytes = slab.liveBytes - slab.referenceBytes
   const packed = slab.packed || liveBytes < end * PACKED_BELOW
   const recordsBytes = packed ? liveBytes : end
   const packedCount = packed ? slab.live : 0
-  const large = slab.references === undefined ? [] : [...slab.references].sort((a, b) => a[0] - b[0])
-  const fixedBytes = GUIDE_HEAD_BYTES + 8 * packedCount + LARGE_BYTES * large.length
+  const references = slab.references === undefined ? [] : [...slab.references].sort((a, b) => a[0] - b[0])
+  const large = outside === undefined ? references : references.filter(([offset]) => !outside.has(offset))
+  const outsideCount = outside?.size ?? 0
+  const headBytes = outsideCount === 0 ? GUIDE_HEAD_BYTES : SHARING_HEAD_BYTES
+  const fixedBytes = headBytes + 8 * packedCount + LARGE_BYTES * large.length + OUTSIDE_BYTES * outsideCount
   const markCount = countMarks(fixedBytes, recordsBytes)
   const guideBytes = fixedBytes + 4 * markCount
   let largeBytes = 0
   for (const [, message] of large) largeBytes += contentBytes(message)
   const bytes = guideBytes + recordsBytes + largeBytes + guideBytes + 4
   const payload = staging?.take(bytes) ?? Buffer.allocUnsafeSlow(bytes)
-  writeUint32(payload, 0, VERSION)
+  writeUint32(payload, 0, outsideCount === 0 ? VERSION : SHARING_VERSION)
   writeUint32(payload, 4, guideBytes)
   writeUint32(payload, 8, recordsBytes)
   writeUint32(payload, 12, end)
   writeUint32(payload, 16, packed ? packedCount : NOT_PACKED)
   writeUint32(payload, 20, large.length)
   writeUint32(payload, 24, markCount)
-  const marks = new Marks(payload, guideBytes)
-  let at = GUIDE_HEAD_BYTES + 4 * markCount
+  if (outsideCount > 0) writeUint32(payload, GUIDE_HEAD_BYTES, outsideCount)
+  const marks = new Marks(payload, headBytes, guideBytes)
+  let at = headBytes + 4 * markCount
   if (packed) {
     const { offsets, places } = slab.copyLive(payload, guideBytes)
     for (const place of places) marks.record(place)
@@ -112,6 +141,14 @@ export function encodeSlab(slab: Slab, staging?: Staging): Buffer {
     copyContent(message, payload, to)
     to += length
   }
+  for (const [offset, place] of outside === undefined ? [] : [...outside].sort((a, b) => a[0] - b[0])) {
+    writeUint32(payload, at, offset)
+    writeUint64(payload, at + 4, place.file.id)
+    writeUint32(payload, at + 12, place.at)
+    writeUint32(payload, at + 16, place.bytes)
+    writeUint32(payload, at + 20, 0)
+    at += OUTSIDE_BYTES
+  }
   payload.copy(payload, to, 0, guideBytes)
   writeUint32(payload, to + guideBytes, guideBytes)
   return payload
@@ -119,32 +156,54 @@ export function encodeSlab(slab: Slab, staging?: Staging): Buffer {
 
 /**
  * Takes out of a segment file what can be read.
- * @param isWanted of a large message, by the offset of its record.
+ * @param runs where the records are whose large messages are wanted; undefined for all.
  * @returns undefined when nothing can be.
  * @throws SegmentError `newer`
  */
 export function decodeSlab(
   { payload, damaged }: SegmentBytes,
   pool: SlabPool,
-  isWanted: (offset: number) => boolean,
+  runs: Int32Array | undefined,
 ): SlabContent | undefined {
   const guide = findGuide(payload, damaged)
   if (guide === undefined) return undefined
-  const { recordsAt, recordsBytes, largeAt, largeCount } = guide
+  const { recordsAt, recordsBytes, largeAt, largeCount, outsideAt, outsideCount } = guide
   const memory = pool.take(slabSize(recordsBytes))
   payload.copy(memory.bytes, 0, recordsAt, recordsAt + recordsBytes)
   const large = new Map<number, Buffer>()
+  const wanted = new RunCursor(runs)
   for (let index = 0; index < largeCount; index++) {
     const at = largeAt + LARGE_BYTES * index
     const offset = readUint32(payload, at)
     const from = readUint32(payload, at + 4)
     const end = from + readUint32(payload, at + 8)
-    if (!isWanted(offset) || overlaps(damaged, from, end)) continue
+    if (!wanted.has(offset) || overlaps(damaged, from, end)) continue
     const content = Buffer.allocUnsafeSlow(end - from)
     payload.copy(content, 0, from, end)
     large.set(offset, content)
   }
-  return { memory, table: readTable(payload, damaged, guide, memory.words), large, isDamaged: damaged.length > 0 }
+  const outside: OutsideBody[] = []
+  const wantedOutside = new RunCursor(runs)
+  for (let index = 0; index < outsideCount; index++) {
+    const at = outsideAt + OUTSIDE_BYTES * index
+    const offset = readUint32(payload, at)
+    if (!wantedOutside.has(offset)) continue
+    const id = readUint64(payload, at + 4)
+    outside.push({ offset, id, at: readUint32(payload, at + 12), bytes: readUint32(payload, at + 16) })
+  }
+  const table = readTable(payload, damaged, guide, memory.words)
+  return { memory, table, large, outside, isDamaged: damaged.length > 0 }
+}
+
+/** The payload of a body file: the messages, one behind the other. @param bytes of them all. */
+export function encodeBodies(messages: Iterable<Message>, bytes: number, staging: Staging): Buffer {
+  const payload = staging.take(bytes)
+  let at = 0
+  for (const message of messages) {
+    copyContent(message, payload, at)
+    at += contentBytes(message)
+  }
+  return payload
 }
 
 /**
@@ -164,6 +223,7 @@ export function storedSlab(slab: Slab, paged = slab.paged ?? surveySlab(slab)): 
     bodyBytes: journalledBodyBytes,
     expiry,
     runs: journalledRuns,
+    bodies: slab.bodies?.stored ?? [],
   }
 }
 
@@ -195,6 +255,8 @@ interface Guide {
   readonly packedCount: number
   readonly largeAt: number
   readonly largeCount: number
+  readonly outsideAt: number
+  readonly outsideCount: number
 }
 
 function findGuide(payload: Buffer, damaged: readonly DamagedRange[]): Guide | undefined {
@@ -211,15 +273,17 @@ function findGuide(payload: Buffer, damaged: readonly DamagedRange[]): Guide | u
 function guideAt(payload: Buffer, damaged: readonly DamagedRange[], at: number): Guide | undefined {
   if (at < 0 || overlaps(damaged, at, at + GUIDE_HEAD_BYTES)) return undefined
   const version = readUint32(payload, at)
-  if (version > VERSION) {
+  if (version > SHARING_VERSION) {
     throw new SegmentError('newer', `a segment was written by a newer version (layout ${version})`)
   }
   const bytes = readUint32(payload, at + 4)
   if (overlaps(damaged, at, at + bytes)) return undefined
   const packedCount = readUint32(payload, at + 16)
   const markCount = readUint32(payload, at + 24)
-  const marksAt = at + GUIDE_HEAD_BYTES
+  const marksAt = at + (version === VERSION ? GUIDE_HEAD_BYTES : SHARING_HEAD_BYTES)
   const tableAt = marksAt + 4 * markCount
+  const largeAt = tableAt + (packedCount === NOT_PACKED ? 0 : 8 * packedCount)
+  const largeCount = readUint32(payload, at + 20)
   return {
     recordsAt: bytes,
     recordsBytes: readUint32(payload, at + 8),
@@ -227,8 +291,10 @@ function guideAt(payload: Buffer, damaged: readonly DamagedRange[], at: number):
     markCount,
     tableAt,
     packedCount,
-    largeAt: tableAt + (packedCount === NOT_PACKED ? 0 : 8 * packedCount),
-    largeCount: readUint32(payload, at + 20),
+    largeAt,
+    largeCount,
+    outsideAt: largeAt + LARGE_BYTES * largeCount,
+    outsideCount: version === VERSION ? 0 : readUint32(payload, at + GUIDE_HEAD_BYTES),
   }
 }
 
@@ -298,11 +364,13 @@ function countMarks(guideBytes: number, recordsBytes: number): number {
 /** Notes for every block of a payload but the first where its first record begins. */
 class Marks {
   readonly #payload: Buffer
+  readonly #marksAt: number
   readonly #recordsAt: number
   #count = 0
 
-  constructor(payload: Buffer, recordsAt: number) {
+  constructor(payload: Buffer, marksAt: number, recordsAt: number) {
     this.#payload = payload
+    this.#marksAt = marksAt
     this.#recordsAt = recordsAt
   }
 
@@ -318,6 +386,6 @@ class Marks {
   }
 
   #mark(at: number): void {
-    writeUint32(this.#payload, GUIDE_HEAD_BYTES + 4 * this.#count++, at)
+    writeUint32(this.#payload, this.#marksAt + 4 * this.#count++, at)
   }
 }

@@ -1,6 +1,7 @@
 import { copyBytes } from '../../codec/index.ts'
 import type { SegmentRef } from '../../store/index.ts'
 import type { Message } from '../message.ts'
+import type { BodyUse } from './body-use.ts'
 import type { Line } from './line.ts'
 import { findTaken, type PagedSlab } from './paged-slab.ts'
 import {
@@ -60,7 +61,9 @@ export class Slab {
   referenceBytes = 0
   /** The file with its records, if there is one. */
   segment: SegmentRef | undefined = undefined
-  /** A power cut does not take the file. */
+  /** Large messages in other files that this one refers to. */
+  bodies: BodyUse | undefined = undefined
+  /** A power cut does not take the file, nor those that it refers to. */
   segmentSynced = false
   /** What is known of its records while they are not in memory. */
   paged: PagedSlab | undefined = undefined

@@ -1,10 +1,12 @@
 import type { MemoryAccount } from '../host.ts'
 import { Message } from '../message.ts'
-import type { Storage } from '../storage/index.ts'
+import type { Storage, StoredSlab } from '../storage/index.ts'
+import { BodyUse } from './body-use.ts'
 import type { Line } from './line.ts'
 import { Paging, type PagingQueue } from './paging.ts'
 import { COPY_BODY_BYTES_MAX } from './record.ts'
 import { Returns } from './returns.ts'
+import type { WrittenSlab } from './segment-traffic.ts'
 import { SettledStretches } from './settled-stretches.ts'
 import { Slab } from './slab.ts'
 import { NO_MEMORY, SLAB_BYTES_MAX, type SlabMemory, slabSize } from './slab-pool.ts'
@@ -125,6 +127,33 @@ export class Slabs {
     slab.segment = undefined
     slab.paged = undefined
     if (segment !== undefined) this.#storage.dropSegment(segment)
+    this.releaseBodies(slab)
+  }
+
+  /** What a slab's file refers to, as the journal has it. */
+  restoreBodies({ bodies }: StoredSlab): BodyUse | undefined {
+    return BodyUse.restored(bodies, (id) => this.#account.bodies.restored(id))
+  }
+
+  /** Nothing outside the slab's file is referred to any more. */
+  releaseBodies(slab: Slab): void {
+    const { bodies } = slab
+    slab.bodies = undefined
+    bodies?.release(this.#queue.host.context)
+  }
+
+  /** A large message of a slab in memory is settled, as the journal will be told. */
+  settleBody(slab: Slab, offset: number): void {
+    slab.bodies?.settle(offset, this.#queue.host.context)
+  }
+
+  /** The slab lies in this file now. */
+  setSegment(slab: Slab, { file, bodies }: WrittenSlab): void {
+    slab.segment = file
+    slab.bodies = bodies
+    // It may have given its memory back while a second file was written.
+    if (slab.resident) bodies?.prune((offset) => slab.references?.has(offset) === true, this.#queue.host.context)
+    else bodies?.pageOut()
   }
 
   /** New numbers come after this one; those given so far, to slabs without a record, are given anew. */

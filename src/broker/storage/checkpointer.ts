@@ -1,10 +1,13 @@
 import type { Checkpoint, Position, SegmentRef } from '../../store/index.ts'
 import type { BrokerContext } from '../host.ts'
+import type { BodyFile } from '../queue/body-file.ts'
 import { countsOf, surveySlab } from '../queue/paged-slab.ts'
 import type { Queue } from '../queue/queue.ts'
+import type { WrittenSlab } from '../queue/segment-traffic.ts'
 import type { Slab } from '../queue/slab.ts'
 import { forEachKept, storedSlab } from '../queue/slab-file.ts'
 import { binarySize } from '../sizes.ts'
+import { BodyFileRecord } from './body-file-record.ts'
 import { type Append, checkpointCost, type Part, type Sorted } from './checkpoint-cost.ts'
 import { CountsRecord } from './counts-record.ts'
 import { KeptRecord } from './kept-record.ts'
@@ -92,6 +95,7 @@ export class Checkpointer {
   readonly #kept = new KeptRecord()
   readonly #segmentRecord = new SegmentRecord()
   readonly #countsRecord = new CountsRecord()
+  readonly #bodyFileRecord = new BodyFileRecord()
   #running: Promise<void> | undefined
   /** What the journal had when the last checkpoint had ended. */
   #baseBytes = 0
@@ -200,6 +204,7 @@ export class Checkpointer {
     const { filed, small, paged, large } = this.#sort(isLast)
     journal.inParts(() => {
       this.#options.writeRest((record, type) => this.#context.journal.append(record, type))
+      for (const file of this.#context.memory.bodies.files) if (file.isSynced) this.#appendBodyFile(file)
       for (const part of filed) this.#appendSegment(part)
       for (const part of small) this.#appendKept(part)
     })
@@ -215,6 +220,7 @@ export class Checkpointer {
     this.count++
     if (this.#isStopping || this.#context.storage.isTight) return
     await this.#compact(filed.filter(({ slab }) => isHalfDead(slab) && !slab.line.isHot(slab)))
+    await this.#compactBodies()
   }
 
   #relieveBy(act: () => Promise<void>): void {
@@ -269,6 +275,8 @@ export class Checkpointer {
         const part = { queue, slab }
         if (slab.segment !== undefined && slab.segmentSynced) filed.push(part)
         else if (slab.journalledBytes > KEPT_BYTES_MAX) large.push(part)
+        // What it has is there once for several queues, and would be there once for each.
+        else if (slab.bodies !== undefined) large.push(part)
         else (slab.resident ? small : paged).push(part)
       }
     }
@@ -328,9 +336,14 @@ export class Checkpointer {
   #appendSegment({ queue, slab }: Part): void {
     const { journal } = this.#context
     const paged = slab.paged ?? surveySlab(slab)
-    journal.append(this.#segmentRecord.of(queue.uid, storedSlab(slab, paged)), RecordType.SEGMENT)
+    const record = this.#segmentRecord.of(queue.uid, storedSlab(slab, paged))
+    journal.append(record, record.type)
     const counts = countsOf(paged)
     if (counts.length > 0) journal.append(this.#countsRecord.of(queue.uid, slab.number, counts), RecordType.COUNTS)
+  }
+
+  #appendBodyFile(file: BodyFile): void {
+    this.#context.journal.append(this.#bodyFileRecord.of(file.stored), RecordType.BODY_FILE)
   }
 
   /** Sees to it that each slab has a durable file, and the journal knows. */
@@ -346,10 +359,12 @@ export class Checkpointer {
     const { segments } = this.#context.storage
     if (segments === undefined || slab.journalled === 0 || slab.segment !== undefined || !slab.resident) return
     this.#checkRoom()
-    const ref = await this.#context.memory.traffic.write(slab, segments)
+    const { traffic } = this.#context.memory
+    const written = await traffic.write(slab, this.#context)
+    if (written === undefined) return
     // It may have been consumed meanwhile, or written because memory was short.
-    if (slab.journalled > 0 && slab.segment === undefined) slab.line.setSegment(slab, ref, false)
-    else segments.remove(ref)
+    if (slab.journalled > 0 && slab.segment === undefined) slab.line.setSegment(slab, written, false)
+    else traffic.discard(written, this.#context)
   }
 
   async #sync(parts: readonly Part[]): Promise<void> {
@@ -357,9 +372,16 @@ export class Checkpointer {
     const written = parts.filter(({ slab }) => slab.segment !== undefined && slab.journalled > 0)
     if (segments === undefined || written.length === 0) return
     const refs = written.map(({ slab }) => slab.segment as SegmentRef)
-    await segments.sync(refs)
+    const bodies = new Set<BodyFile>()
+    for (const { slab } of written) for (const file of slab.bodies?.files ?? []) if (!file.isSynced) bodies.add(file)
+    await segments.sync([...[...bodies].map(({ ref }) => ref), ...refs])
     settlements.flush()
     this.#options.journal.inParts(() => {
+      for (const file of bodies) {
+        if (file.isDropped) continue
+        file.isSynced = true
+        this.#appendBodyFile(file)
+      }
       for (const [index, part] of written.entries()) {
         const { slab, queue } = part
         if (slab.segment !== refs[index] || slab.journalled === 0 || queue.deleted) continue
@@ -373,21 +395,52 @@ export class Checkpointer {
   async #compact(parts: readonly Part[], filesMax = SYNC_FILES_MAX): Promise<void> {
     for (let index = 0; index < parts.length; index += filesMax) {
       const rewritten: Part[] = []
-      const old: SegmentRef[] = []
+      const old: WrittenSlab[] = []
       for (const part of parts.slice(index, index + filesMax)) {
-        const ref = await this.#rewrite(part)
-        if (ref === undefined) continue
+        const before = await this.#rewrite(part)
+        if (before === undefined) continue
         rewritten.push(part)
-        old.push(ref)
+        old.push(before)
       }
       await this.#sync(rewritten)
       // Not before the journal knows of the new ones.
-      for (const ref of old) this.#context.storage.dropSegment(ref)
+      for (const { file, bodies } of old) {
+        this.#context.storage.dropSegment(file)
+        bodies?.release(this.#context)
+      }
+    }
+  }
+
+  /** Moves what is alive of half-dead body files to new ones. */
+  async #compactBodies(): Promise<void> {
+    const { memory, storage } = this.#context
+    const { segments } = storage
+    if (segments === undefined) return
+    for (const file of [...memory.bodies.files]) {
+      if (file.isDropped || !file.isSynced || !file.isHalfDead) continue
+      this.#checkRoom()
+      const runs = file.liveRuns()
+      const ref = await memory.traffic.copyBodies(file, runs, segments)
+      if (ref === undefined) continue
+      try {
+        await segments.sync([ref])
+      } catch (error) {
+        segments.remove(ref)
+        throw error
+      }
+      if (file.isDropped) {
+        segments.remove(ref)
+        continue
+      }
+      const old = file.ref
+      file.moveTo(ref, runs)
+      this.#appendBodyFile(file)
+      storage.dropSegment(old)
     }
   }
 
   /** @returns the file that it had before; undefined when that stays. */
-  async #rewrite({ queue, slab }: Part): Promise<SegmentRef | undefined> {
+  async #rewrite({ queue, slab }: Part): Promise<WrittenSlab | undefined> {
     const { segments } = this.#context.storage
     const old = slab.segment
     if (segments === undefined || old === undefined || !(await slab.line.load(slab))) return undefined
@@ -396,13 +449,16 @@ export class Checkpointer {
     if (stays() || !slab.resident) return undefined
     this.#checkRoom()
     slab.line.pack(slab)
-    const ref = await this.#context.memory.traffic.write(slab, segments)
+    const { traffic } = this.#context.memory
+    const written = await traffic.write(slab, this.#context)
+    if (written === undefined) return undefined
     if (stays()) {
-      segments.remove(ref)
+      traffic.discard(written, this.#context)
       return undefined
     }
-    slab.line.setSegment(slab, ref, false)
-    return old
+    const { bodies } = slab
+    slab.line.setSegment(slab, written, false)
+    return { file: old, bodies }
   }
 
   /** A start would lay out too much. */
@@ -413,7 +469,10 @@ export class Checkpointer {
     // Mostly it has been consumed meanwhile.
     let bytes = 0
     for (const queue of this.#options.queues()) {
-      for (const slab of queue.slabs()) if (!slab.segmentSynced) bytes += slab.journalledBytes
+      for (const slab of queue.slabs()) {
+        // What it refers to may be there once for all queues.
+        if (!slab.segmentSynced) bytes += Math.max(0, slab.journalledBytes - slab.referenceBytes)
+      }
     }
     if (bytes > bytesMax / 2) return true
     this.#placedBytes = placedBytes
@@ -430,8 +489,11 @@ export class Checkpointer {
     for (const queue of this.#options.queues()) {
       for (const slab of queue.slabs()) {
         if (slab.journalled === 0 || !isHalfDead(slab) || slab.line.isHot(slab)) continue
-        waste += (slab.segment?.bytes ?? 0) - slab.liveBytes
+        waste += (slab.segment?.bytes ?? 0) - ownBytes(slab)
       }
+    }
+    for (const file of this.#context.memory.bodies.files) {
+      if (file.isSynced && file.isHalfDead) waste += file.ref.bytes - file.liveBytes
     }
     return waste > bytes * WASTE_SHARE
   }
@@ -471,5 +533,10 @@ function bytesOf(parts: readonly Part[]): number {
 /** A new file would be half as large at most: what is alive goes into it, whether the journal knows it or not. */
 function isHalfDead(slab: Slab): boolean {
   const bytes = slab.segment?.bytes ?? 0
-  return bytes >= COMPACT_BYTES_MIN && slab.liveBytes * 2 < bytes
+  return bytes >= COMPACT_BYTES_MIN && ownBytes(slab) * 2 < bytes
+}
+
+/** What is alive of a slab and lies in its own file. */
+function ownBytes({ liveBytes, bodies }: Slab): number {
+  return bodies === undefined ? liveBytes : Math.max(0, liveBytes - bodies.bytes)
 }

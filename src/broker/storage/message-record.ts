@@ -72,12 +72,15 @@ export class MessageRecord implements JournalRecord {
   }
 }
 
-/** Reads a record of this kind. @param visit called for each queue that took the message; the view is shown before. */
+/**
+ * Reads a record of this kind.
+ * @param visit called for each of the `count` queues that took the message; the view is shown before.
+ */
 export function readMessageRecord(
   buffer: Buffer,
   from: number,
   view: Message,
-  visit: (uid: number, slabNumber: number, offset: number, expiry: number) => void,
+  visit: (uid: number, slabNumber: number, offset: number, expiry: number, count: number) => void,
 ): void {
   const flags = buffer[from] as number
   const count = readUint32(buffer, from + 1)
@@ -86,7 +89,7 @@ export function readMessageRecord(
   showContent(buffer, at + count * entryBytes, flags & MESSAGE_MARKS, view)
   for (let index = 0; index < count; index++) {
     const expiry = entryBytes === ENTRY_BYTES ? 0 : readUint64(buffer, at + ENTRY_BYTES)
-    visit(readUint32(buffer, at), readUint32(buffer, at + 4), readUint32(buffer, at + 8), expiry)
+    visit(readUint32(buffer, at), readUint32(buffer, at + 4), readUint32(buffer, at + 8), expiry, count)
     at += entryBytes
   }
 }

@@ -100,17 +100,18 @@ export class Pager {
   }
 
   async #pageOut(slab: Slab): Promise<void> {
-    const { segments, isTight } = this.#context.storage
-    if (segments === undefined || !slab.resident || slab.live === 0 || slab.line.isHot(slab)) return
+    const { traffic } = this.#context.memory
+    if (!slab.resident || slab.live === 0 || slab.line.isHot(slab)) return
     if (slab.segment === undefined) {
       // The room that is left is for what consumers have done with.
-      if (isTight) return
-      const ref = await this.#context.memory.traffic.write(slab, segments)
+      if (this.#context.storage.isTight) return
+      const written = await traffic.write(slab, this.#context)
+      if (written === undefined) return
       if (!slab.resident || slab.live === 0 || slab.segment !== undefined) {
-        segments.remove(ref)
+        traffic.discard(written, this.#context)
         return
       }
-      slab.line.setSegment(slab, ref, false)
+      slab.line.setSegment(slab, written, false)
     }
     if (!slab.line.isHot(slab) && slab.line.pageOut(slab)) this.paged++
   }

@@ -1,12 +1,11 @@
 import type { Message } from '../message.ts'
 import type { CrashTail } from '../queue/crash-tail.ts'
-import { recordBytes } from '../queue/record.ts'
 import type { RestoredQueue } from '../queue/restored.ts'
 import type { FoundCounts } from './counts-record.ts'
 import type { StoredSlab } from './segment-record.ts'
 import { SegmentReplay } from './segment-replay.ts'
 import type { SettledRecord } from './settled-record.ts'
-import { SlabReplay } from './slab-replay.ts'
+import { replayedBytes, SlabReplay } from './slab-replay.ts'
 
 /** What the journal says of one queue's messages. Settlements of what it does not know are nothing to it. */
 export class QueueReplay {
@@ -36,7 +35,7 @@ export class QueueReplay {
     if (slab === undefined || slab.number !== slabNumber) {
       slab = this.#slabs.get(slabNumber)
       if (slab === undefined) {
-        slab = new SlabReplay(slabNumber, recordBytes(message, expiry))
+        slab = new SlabReplay(slabNumber, replayedBytes(message, expiry))
         this.#slabs.set(slabNumber, slab)
         if (slabNumber > this.#lastSlabNumber) this.#lastSlabNumber = slabNumber
       }

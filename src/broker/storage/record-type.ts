@@ -16,6 +16,10 @@ export const RecordType = {
   CRASH_TAIL: 7,
   /** How often messages of a quorum queue came back: `CountsRecord`. */
   COUNTS: 8,
+  /** A file of large messages that others refer to: `BodyFileRecord`. */
+  BODY_FILE: 9,
+  /** As SEGMENT, of a file that refers to body files. */
+  SEGMENT_SHARING: 10,
 
   VHOST_ADDED: 16,
   VHOST_DELETED: 17,

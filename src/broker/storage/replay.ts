@@ -1,7 +1,8 @@
 import { Message } from '../message.ts'
 import { CrashTail } from '../queue/crash-tail.ts'
-import { JOURNALLED, REDELIVERED } from '../queue/record.ts'
+import { COPY_BODY_BYTES_MAX, JOURNALLED, REDELIVERED } from '../queue/record.ts'
 import type { RestoredQueue } from '../queue/restored.ts'
+import { readBodyFileRecord, type StoredBodyFile } from './body-file-record.ts'
 import { readCounts } from './counts-record.ts'
 import { readCrashTail } from './crash-tail-record.ts'
 import { KeptRecord } from './kept-record.ts'
@@ -27,14 +28,20 @@ export class MessageReplay {
   readonly #view = new Message()
   readonly #kept = new KeptRecord()
   readonly #settled = new SettledRecord()
+  /** Files that slabs refer to, or did, by number. */
+  readonly bodyFiles = new Map<number, StoredBodyFile>()
   /** The largest number of a segment file that any record names. */
   lastSegmentId = 0
   /** The largest number of a queue that had messages: its declaration may be lost, and another must not get them. */
   lastUid = 0
   /** The broker was stopped in order: nothing came after it had said so. */
   clean = true
-  readonly #addMessage = (uid: number, slabNumber: number, offset: number, expiry: number): void => {
-    this.#queue(uid).add(slabNumber, offset, JOURNALLED, expiry, this.#view)
+  /** The message of the record being read, if its queues are to have it in memory once. */
+  #shared: Message | undefined
+  readonly #addMessage = (uid: number, slabNumber: number, offset: number, expiry: number, count: number): void => {
+    const view = this.#view
+    if (count > 1 && view.bodyLength > COPY_BODY_BYTES_MAX) this.#shared ??= view.copy()
+    this.#queue(uid).add(slabNumber, offset, JOURNALLED, expiry, this.#shared ?? view)
   }
 
   /** Takes one record; the bytes are only read during the call. @returns false for a type that is not of messages. */
@@ -42,7 +49,9 @@ export class MessageReplay {
     this.clean = false
     switch (type) {
       case RecordType.MESSAGE:
+        this.#shared = undefined
         readMessageRecord(buffer, from, this.#view, this.#addMessage)
+        this.#shared = undefined
         return true
       case RecordType.KEPT: {
         const kept = this.#kept.read(buffer, from, this.#view)
@@ -55,10 +64,17 @@ export class MessageReplay {
         this.#queues.get(settled.uid)?.settle(settled)
         return true
       }
-      case RecordType.SEGMENT: {
-        const { uid, slab } = readSegmentRecord(buffer, from)
+      case RecordType.SEGMENT:
+      case RecordType.SEGMENT_SHARING: {
+        const { uid, slab } = readSegmentRecord(buffer, from, type === RecordType.SEGMENT_SHARING)
         this.lastSegmentId = Math.max(this.lastSegmentId, slab.file.id)
         this.#queue(uid).place(slab)
+        return true
+      }
+      case RecordType.BODY_FILE: {
+        const stored = readBodyFileRecord(buffer, from)
+        this.lastSegmentId = Math.max(this.lastSegmentId, stored.id, stored.file.id)
+        this.bodyFiles.set(stored.id, stored)
         return true
       }
       case RecordType.CLEAN:

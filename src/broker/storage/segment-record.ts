@@ -1,9 +1,19 @@
 import { readUint32, readUint64, writeUint32, writeUint64 } from '../../codec/index.ts'
 import type { JournalRecord, SegmentRef } from '../../store/index.ts'
+import { readRuns, writeRuns } from './body-file-record.ts'
+import { RecordType } from './record-type.ts'
 
 const HEAD_BYTES = 60
 /** Stands for a missing list of runs. */
 const EVERYTHING = 0xffff_ffff
+
+/** What a slab's file refers to in a body file. */
+export interface StoredBodies {
+  /** The body file's number. */
+  readonly id: number
+  /** Where the messages are: pairs of from and end (exclusive), ascending. */
+  readonly runs: Int32Array
+}
 
 /** What there is to know of a slab that lies in a file, without opening that. */
 export interface StoredSlab {
@@ -28,6 +38,8 @@ export interface StoredSlab {
   readonly runs: Int32Array | undefined
   /** How often those came back that did, where the file need not have it: pairs of offset and count, ascending. */
   readonly counts?: Int32Array
+  /** What the file refers to elsewhere. */
+  readonly bodies: readonly StoredBodies[]
 }
 
 /**
@@ -35,6 +47,10 @@ export interface StoredSlab {
  *
  *     uid:4  level:4  slab number:4  file id:8  file bytes:4  end:4  takenTo:4  live:4  live bytes:4  body bytes:8
  *     expiry:8  count of runs:4 (2^32 - 1: everything is alive)  (from:4  end:4) x count
+ *
+ * Where the file refers to body files, the record is of another type, and behind all that comes
+ *
+ *     count of files:4  (body file:8  count of runs:4  (from:4  end:4) x count) x count
  */
 export class SegmentRecord implements JournalRecord {
   #uid = 0
@@ -46,12 +62,23 @@ export class SegmentRecord implements JournalRecord {
     return this
   }
 
+  /** What to append it as. */
+  get type(): RecordType {
+    return this.#slab?.bodies.length === 0 ? RecordType.SEGMENT : RecordType.SEGMENT_SHARING
+  }
+
   byteLength(): number {
-    return HEAD_BYTES + 4 * (this.#slab?.runs?.length ?? 0)
+    const { runs, bodies } = this.#slab as StoredSlab
+    let bytes = HEAD_BYTES + 4 * (runs?.length ?? 0)
+    if (bodies.length === 0) return bytes
+    bytes += 4
+    for (const body of bodies) bytes += 12 + 4 * body.runs.length
+    return bytes
   }
 
   write(target: Buffer, at: number): void {
-    const { level, number, file, end, takenTo, live, liveBytes, bodyBytes, expiry, runs } = this.#slab as StoredSlab
+    const { level, number, file, end, takenTo, live, liveBytes, bodyBytes, expiry, runs, bodies } = this
+      .#slab as StoredSlab
     writeUint32(target, at, this.#uid)
     writeUint32(target, at + 4, level)
     writeUint32(target, at + 8, number)
@@ -64,20 +91,27 @@ export class SegmentRecord implements JournalRecord {
     writeUint64(target, at + 40, bodyBytes)
     writeUint64(target, at + 48, expiry)
     writeUint32(target, at + 56, runs === undefined ? EVERYTHING : runs.length / 2)
-    if (runs === undefined) return
-    for (let index = 0; index < runs.length; index++) {
-      writeUint32(target, at + HEAD_BYTES + 4 * index, runs[index] as number)
+    at += HEAD_BYTES
+    if (runs !== undefined) {
+      writeRuns(target, at, runs)
+      at += 4 * runs.length
+    }
+    if (bodies.length === 0) return
+    writeUint32(target, at, bodies.length)
+    at += 4
+    for (const body of bodies) {
+      writeUint64(target, at, body.id)
+      writeUint32(target, at + 8, body.runs.length / 2)
+      writeRuns(target, at + 12, body.runs)
+      at += 12 + 4 * body.runs.length
     }
   }
 }
 
-/** What a record of this kind says. */
-export function readSegmentRecord(buffer: Buffer, from: number): { uid: number; slab: StoredSlab } {
+/** What a record of this kind says. @param isSharing it is of the type that has body files. */
+export function readSegmentRecord(buffer: Buffer, from: number, isSharing: boolean): { uid: number; slab: StoredSlab } {
   const count = readUint32(buffer, from + 56)
-  const runs = count === EVERYTHING ? undefined : new Int32Array(count * 2)
-  for (let index = 0; runs !== undefined && index < runs.length; index++) {
-    runs[index] = readUint32(buffer, from + HEAD_BYTES + 4 * index)
-  }
+  const runs = count === EVERYTHING ? undefined : readRuns(buffer, from + HEAD_BYTES, count)
   return {
     uid: readUint32(buffer, from),
     slab: {
@@ -91,6 +125,19 @@ export function readSegmentRecord(buffer: Buffer, from: number): { uid: number; 
       bodyBytes: readUint64(buffer, from + 40),
       expiry: readUint64(buffer, from + 48),
       runs,
+      bodies: isSharing ? readBodies(buffer, from + HEAD_BYTES + 4 * (runs?.length ?? 0)) : [],
     },
   }
+}
+
+function readBodies(buffer: Buffer, at: number): StoredBodies[] {
+  const bodies: StoredBodies[] = []
+  let left = readUint32(buffer, at)
+  at += 4
+  for (; left > 0; left--) {
+    const runs = readRuns(buffer, at + 12, readUint32(buffer, at + 8))
+    bodies.push({ id: readUint64(buffer, at), runs })
+    at += 12 + 4 * runs.length
+  }
+  return bodies
 }

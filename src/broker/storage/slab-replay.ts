@@ -1,7 +1,9 @@
 import { copyBytes } from '../../codec/index.ts'
 import type { Message } from '../message.ts'
 import {
+  headBytes,
   REDELIVERED,
+  REFERENCE,
   recordBytes,
   recordLength,
   recordState,
@@ -21,6 +23,11 @@ const GROWTH = 4
 /** Memory of which at least this share is in use goes over to the queue as it is. */
 const DENSE = 0.75
 
+/** Bytes of the record as it is laid out. A message with a buffer of its own is one that several queues have. */
+export function replayedBytes(message: Message, expiry: number): number {
+  return message.owned ? headBytes(expiry) : recordBytes(message, expiry)
+}
+
 /**
  * What the journal says of one slab of one queue that has no file: its messages, already laid out as the slab will have
  * them. Nearly always they come in the order of their offsets, and leave from the front.
@@ -35,6 +42,8 @@ export class SlabReplay {
   #offsets: number[] = []
   /** Where the record of each lies in memory, or DEAD. */
   #places: number[] = []
+  /** Messages that are not here but in a buffer that other queues have, too. */
+  readonly #references = new Map<number, Message>()
   /** Behind the last record that the slab ever had. */
   #slabEnd = 0
 
@@ -46,10 +55,16 @@ export class SlabReplay {
 
   /** A message was written at this offset; one that was there before is gone. @param state flags and delivery count. */
   add(offset: number, state: number, expiry: number, message: Message): void {
-    const length = recordBytes(message, expiry)
+    const length = replayedBytes(message, expiry)
     const at = this.#makeRoom(length)
-    writeHead(this.#memory.words, at, length, state, message, expiry)
-    writeContent(this.#memory, at, message)
+    this.#references.delete(offset)
+    if (message.owned) {
+      writeHead(this.#memory.words, at, length, state | REFERENCE, message, expiry)
+      this.#references.set(offset, message)
+    } else {
+      writeHead(this.#memory.words, at, length, state, message, expiry)
+      writeContent(this.#memory, at, message)
+    }
     this.#used = at + length
     this.#slabEnd = Math.max(this.#slabEnd, offset + length)
     this.live++
@@ -81,6 +96,7 @@ export class SlabReplay {
       if ((this.#offsets[index] as number) >= end) break
       if (this.#places[index] === DEAD) continue
       this.#places[index] = DEAD
+      this.#references.delete(this.#offsets[index] as number)
       this.live--
     }
     if (this.live === 0) this.#clear()
@@ -111,7 +127,15 @@ export class SlabReplay {
       places[count] = place
       count++
     }
-    return { number: this.number, memory, end: asIs ? this.#used : end, offsets, at: places, slabEnd: this.#slabEnd }
+    return {
+      number: this.number,
+      memory,
+      end: asIs ? this.#used : end,
+      offsets,
+      at: places,
+      references: this.#references,
+      slabEnd: this.#slabEnd,
+    }
   }
 
   /** Index of the first offset that is not smaller. */

@@ -94,12 +94,28 @@ export class DataReader {
   ): AsyncGenerator<Iterable<StoredMessage>> {
     if (restored === undefined) return
     const { StoredMessages } = await loadInspection()
-    const messages = new StoredMessages(this.segments, ({ file, reason, messages: count }) => {
-      const from = entity('queue', queue.name, queue.host.name)
-      this.problems.push(`segment file ${file.id}: ${reason}; ${lossText(count)} of ${from}`)
-      if (count > 0) lost(count)
-    })
+    const messages = new StoredMessages(
+      this.segments,
+      this.#messages.bodyFiles,
+      ({ file, reason, messages: count }) => {
+        const from = entity('queue', queue.name, queue.host.name)
+        this.problems.push(`segment file ${file.id}: ${reason}; ${lossText(count)} of ${from}`)
+        if (count > 0) lost(count)
+      },
+    )
     yield* messages.slabs(restored)
+  }
+
+  /** Numbers of the segment files that messages lie in. */
+  get neededFiles(): ReadonlySet<number> {
+    const needed = new Set<number>()
+    for (const { restored } of this.queues) {
+      for (const { file, bodies } of restored?.segments ?? []) {
+        needed.add(file.id)
+        for (const { id } of bodies) needed.add(this.#messages.bodyFiles.get(id)?.file.id ?? id)
+      }
+    }
+    return needed
   }
 
   /** Gives the directory free. */

@@ -67,8 +67,7 @@ async function reportQueue(reader: DataReader, stored: StoredQueue): Promise<Que
 
 /** What lies about that no message needs. */
 async function noteFiles(directory: string, reader: DataReader): Promise<string[]> {
-  const needed = new Set<number>()
-  for (const { restored } of reader.queues) for (const { file } of restored?.segments ?? []) needed.add(file.id)
+  const needed = reader.neededFiles
   const others = reader.segments.ids.filter((id) => !needed.has(id)).length
   const notes: string[] = []
   if (others > 0) notes.push(`${files(others)} of segments that nothing needs any more; the next start removes them`)

@@ -1,5 +1,6 @@
 import test from 'ava'
 import { Message } from '../../../src/broker/message.ts'
+import type { WrittenSlab } from '../../../src/broker/queue/segment-traffic.ts'
 import type { Slab } from '../../../src/broker/queue/slab.ts'
 import { encodeProperties, integerOf } from '../../../src/codec/index.ts'
 import { bodies, FakeConsumer, get, inChunk } from './fakes.ts'
@@ -218,15 +219,17 @@ test('a purge does not open files of which nobody had anything', async (t) => {
 
 test('only a slab with a file, that nothing is written to and nobody looks at, gives its memory back', async (t) => {
   const stored = storedQueue()
-  const { host, segments, queue } = stored
+  const { host, queue } = stored
   fill(stored, 10, 100)
   const [slab] = slabsOf(queue) as [Slab]
   const { line } = slab
   t.false(line.pageOut(slab))
-  t.throws(() => line.setSegment(slab, { id: 1, bytes: 1 }, false), { message: /written to/ })
+  t.throws(() => line.setSegment(slab, { file: { id: 1, bytes: 1 }, bodies: undefined }, false), {
+    message: /written to/,
+  })
   line.seal(slab)
   t.false(line.pageOut(slab))
-  line.setSegment(slab, await host.memory.traffic.write(slab, segments), false)
+  line.setSegment(slab, (await host.memory.traffic.write(slab, host.context)) as WrittenSlab, false)
   const consumer = new FakeConsumer()
   consumer.onDelivery = () => t.false(line.pageOut(slab))
   queue.addConsumer(consumer)

@@ -63,22 +63,23 @@ export class StoredSession extends Session {
 
   /** Any slab may go, as if memory were short all the time. */
   async #pageOut(): Promise<void> {
-    const { random, segments } = this
+    const { random } = this
     for (const slab of [...this.queue.slabs()]) {
       const { line } = slab
       if (!random.chance(60) || !slab.resident || slab.live === 0) continue
       if (slab === line.tail) line.seal(slab)
       if (random.chance(20)) line.pack(slab)
       if (slab.segment === undefined) {
-        const writing = this.host.memory.traffic.write(slab, segments)
+        const writing = this.host.memory.traffic.write(slab, this.host.context)
         if (random.chance(30)) this.settleOne((held) => this.queue.acknowledge(held.place))
         if (random.chance(30)) this.requeue()
-        const ref = await writing
+        const written = await writing
+        if (written === undefined) continue
         if (slab.live === 0 || slab.segment !== undefined) {
-          segments.remove(ref)
+          this.host.memory.traffic.discard(written, this.host.context)
           continue
         }
-        line.setSegment(slab, ref, false)
+        line.setSegment(slab, written, false)
       }
       if (line.pageOut(slab)) this.pagedOut++
     }

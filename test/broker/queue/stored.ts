@@ -5,6 +5,7 @@ import type { RestoredQueue } from '../../../src/broker/queue/restored.ts'
 import type { Slab } from '../../../src/broker/queue/slab.ts'
 import { forEachKept, storedSlab } from '../../../src/broker/queue/slab-file.ts'
 import {
+  BodyFileRecord,
   CountsRecord,
   KeptRecord,
   MessageRecord,
@@ -64,9 +65,12 @@ export function sealTails(queue: Queue): void {
 }
 
 /** Gives the slab a file, if it has none, and its memory back. */
-export async function pageOut({ host, segments }: Stored, slab: Slab): Promise<boolean> {
+export async function pageOut({ host }: Stored, slab: Slab): Promise<boolean> {
   slab.line.seal(slab)
-  if (slab.segment === undefined) slab.line.setSegment(slab, await host.memory.traffic.write(slab, segments), false)
+  if (slab.segment === undefined) {
+    const written = await host.memory.traffic.write(slab, host.context)
+    if (written !== undefined) slab.line.setSegment(slab, written, false)
+  }
   return slab.line.pageOut(slab)
 }
 
@@ -103,7 +107,12 @@ export function checkpoint({ host, queue }: Stored, inFile: (slab: Slab) => bool
     if (slab.journalled === 0) continue
     if (!slab.resident || (slab.segment !== undefined && inFile(slab))) {
       slab.segmentSynced = true
-      journal.append(new SegmentRecord().of(queue.uid, storedSlab(slab)), RecordType.SEGMENT)
+      for (const file of slab.bodies?.files ?? []) {
+        file.isSynced = true
+        journal.append(new BodyFileRecord().of(file.stored), RecordType.BODY_FILE)
+      }
+      const record = new SegmentRecord().of(queue.uid, storedSlab(slab))
+      journal.append(record, record.type)
       const counts = countsOf(slab.paged ?? surveySlab(slab))
       if (counts.length > 0) journal.append(new CountsRecord().of(queue.uid, slab.number, counts), RecordType.COUNTS)
       continue

@@ -4,9 +4,12 @@ import { CrashTail } from '../../../src/broker/queue/crash-tail.ts'
 import { readCounts } from '../../../src/broker/storage/counts-record.ts'
 import { crashTailRecord, readCrashTail } from '../../../src/broker/storage/crash-tail-record.ts'
 import {
+  BodyFileRecord,
   CountsRecord,
   KeptRecord,
   MessageRecord,
+  RecordType,
+  readBodyFileRecord,
   readMessageRecord,
   readSegmentRecord,
   SegmentRecord,
@@ -40,8 +43,8 @@ test('a published message comes back with its place in every queue', (t) => {
   const view = new Message()
   readMessageRecord(bytesOf(record), 1, view, (...place) => places.push(place))
   t.deepEqual(places, [
-    [7, 0, 0, 0],
-    [0xffff_fffe, 0xffff_fffd, 0x7f_ffff, 0],
+    [7, 0, 0, 0, 2],
+    [0xffff_fffe, 0xffff_fffd, 0x7f_ffff, 0, 2],
   ])
   t.deepEqual(shown(view), { exchange: 'x', routingKey: 'key', marks: 0x30, own: true, body: 'body' })
 })
@@ -88,13 +91,39 @@ test('a slab in a file comes back, with its runs or without', (t) => {
     bodyBytes: 2 ** 33,
     expiry: 1_770_000_000_000,
     runs: undefined,
+    bodies: [],
   }
   const record = new SegmentRecord()
-  t.deepEqual(readSegmentRecord(bytesOf(record.of(5, slab)), 1), { uid: 5, slab })
+  t.deepEqual(readSegmentRecord(bytesOf(record.of(5, slab)), 1, false), { uid: 5, slab })
   const half = { ...slab, runs: Int32Array.of(0, 64, 128, 256) }
-  t.deepEqual(readSegmentRecord(bytesOf(record.of(5, half)), 1), { uid: 5, slab: half })
+  t.deepEqual(readSegmentRecord(bytesOf(record.of(5, half)), 1, false), { uid: 5, slab: half })
   const nothing = { ...slab, runs: new Int32Array(0) }
-  t.deepEqual(readSegmentRecord(bytesOf(record.of(5, nothing)), 1), { uid: 5, slab: nothing })
+  t.deepEqual(readSegmentRecord(bytesOf(record.of(5, nothing)), 1, false), { uid: 5, slab: nothing })
+  t.is(record.type, RecordType.SEGMENT)
+  const bodies = [
+    { id: 2 ** 40, runs: Int32Array.of(0, 9000, 20_000, 30_000) },
+    { id: 7, runs: Int32Array.of(5, 10) },
+  ]
+  for (const sharing of [
+    { ...slab, bodies },
+    { ...half, bodies },
+  ]) {
+    t.deepEqual(readSegmentRecord(bytesOf(record.of(5, sharing)), 1, true), { uid: 5, slab: sharing })
+    t.is(record.type, RecordType.SEGMENT_SHARING)
+  }
+})
+
+test('a record of a body file comes back as it was', (t) => {
+  const record = new BodyFileRecord()
+  for (const runs of [undefined, Int32Array.of(0, 5000, 9000, 20_000)]) {
+    const stored = { id: 2 ** 40, file: { id: 2 ** 41, bytes: 16_000 }, runs }
+    t.deepEqual(readBodyFileRecord(bytesOf(record.of(stored)), 1), stored)
+  }
+})
+
+test('no two kinds of records have one type', (t) => {
+  const types = Object.values(RecordType)
+  t.is(new Set(types).size, types.length)
 })
 
 test('delivery counts come back', (t) => {

@@ -105,6 +105,7 @@ test('a file stands for all of its slab, and loses what is settled later', (t) =
     bodyBytes: 10,
     expiry: 0,
     runs: undefined,
+    bodies: [],
   }
   feed(replay, RecordType.SEGMENT, new SegmentRecord().of(UID, slab))
   feed(replay, RecordType.SETTLED, settled(1, 0, 80, 2))
@@ -134,6 +135,7 @@ test('a file of which everything is settled is forgotten', (t) => {
     bodyBytes: 2,
     expiry: 0,
     runs: undefined,
+    bodies: [],
   }
   for (const stretches of [
     [[0, SLAB_END]],
