@@ -83,6 +83,17 @@ test('certificates made at the first start stay for the next', async (t) => {
   await sdk.handshake()
 })
 
+test('asking for another kind of certificates replaces none, and is answered with a warning', async (t) => {
+  const dataDir = await temporaryDirectory(t)
+  const first = await Broker.start({ dataDir, amop: {} })
+  const { amopCertificates } = first
+  await first.stop()
+  const log = new RecordingLogger()
+  const second = await startBroker(t, { dataDir, log, amop: { keyType: 'rsa' } })
+  t.deepEqual(second.amopCertificates, amopCertificates)
+  t.regex(log.find('are not RSA, and stay')?.message ?? '', /leveret amop-certs --rsa --force/)
+})
+
 test('a directory that has only some of the files is not filled up with others that do not fit', async (t) => {
   const dataDir = await temporaryDirectory(t)
   await (await Broker.start({ dataDir, amop: {} })).stop()

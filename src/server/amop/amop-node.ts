@@ -3,8 +3,14 @@ import { type AmopContext, type PermissionRules, SdkSession, TopicPermissions } 
 import { hostAndPort, type Logger, type Turn } from '../../base/index.ts'
 import { type AmopListenerOptions, type Listener, loadAmopNet } from '../../net/index.ts'
 import { reachable } from '../reachable.ts'
-import type { ResolvedAmopOptions } from './options.ts'
-import { type AmopCertificates, findCertificates, type OwnCertificates, warnOfExpiry } from './own-certificates.ts'
+import type { KeyType, ResolvedAmopOptions } from './options.ts'
+import {
+  type AmopCertificates,
+  findCertificates,
+  type OwnCertificates,
+  warnOfExpiry,
+  warnOfKeyType,
+} from './own-certificates.ts'
 
 /** One SDK's connection, as it is when somebody looks. */
 export interface AmopSessionView {
@@ -50,7 +56,7 @@ export class AmopNode {
     const own = options.plain ? undefined : await findCertificates(options)
     const listeners = await openListeners(options, surroundings, own)
     if (own === undefined) log.warn('amop: the AMOP ports are plain TCP, which is for tests only')
-    else announce(own, listeners, amop, log)
+    else announce(own, options.keyType, listeners, amop, log)
     return new AmopNode(amop, listeners, own)
   }
 
@@ -119,12 +125,14 @@ async function openListeners(
 /** Says where an SDK's files are, and writes the configuration that goes with new ones: only now are the ports known. */
 function announce(
   { files, forSdks, directory, made }: OwnCertificates,
+  keyType: KeyType,
   listeners: readonly Listener[],
   { settings }: AmopContext,
   log: Logger,
 ): void {
   warnOfExpiry(files.cert, log)
   if (directory === undefined) return
+  warnOfKeyType(directory.path, files.cert, keyType, log)
   const nodes = listeners.map(({ host, port }) => hostAndPort(reachable(host), port))
   const { chainId, groups } = settings
   if (made) directory.writeConfiguration('sdk', { nodes, chainId, group: groups[0] ?? 1 })

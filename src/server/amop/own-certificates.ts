@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import type { Logger } from '../../base/index.ts'
 import { CertificateDirectory, NODE_FILES } from './certificate-directory.ts'
-import type { AmopFiles, ResolvedAmopOptions } from './options.ts'
+import type { AmopFiles, KeyType, ResolvedAmopOptions } from './options.ts'
 
 /** What a program needs to connect to this broker's AMOP ports, as PEM. */
 export interface AmopCertificates {
@@ -70,4 +70,12 @@ export function warnOfExpiry(cert: string | Buffer, log: Logger): void {
   const days = Math.floor((Date.parse(validTo) - Date.now()) / DAY_MS)
   if (days < 0) log.error('amop: the certificate of this node has expired: SDKs that look at it refuse it', { validTo })
   else if (days < WARNING_DAYS) log.warn('amop: the certificate of this node expires soon', { validTo, days })
+}
+
+/** Says so when other certificates were asked for than those that are there, which nobody replaces unasked. */
+export function warnOfKeyType(path: string, cert: string | Buffer, keyType: KeyType, log: Logger): void {
+  if (keyType !== 'rsa' || new X509Certificate(cert).publicKey.asymmetricKeyType === 'rsa') return
+  log.warn(
+    `amop: the certificates in ${path} are not RSA, and stay; leveret amop-certs --rsa --force makes others there`,
+  )
 }
