@@ -53,10 +53,13 @@ class Window {
     const seconds = (performance.now() - this.#startMs) / 1000
     const brokerSeconds = (broker.read()?.cpuSeconds ?? Number.NaN) - this.#brokerSeconds
     const { user, system } = process.cpuUsage(this.#own)
+    const ownSeconds = (user + system) / 1e6
     return {
       perSecond: count / seconds,
       cpuSecondsPerMillion: (brokerSeconds / count) * 1e6,
-      loadCpuSecondsPerMillion: (user + system) / count,
+      loadCpuSecondsPerMillion: (ownSeconds / count) * 1e6,
+      cpuMsEach: (brokerSeconds / count) * 1000,
+      loadCpuMsEach: (ownSeconds / count) * 1000,
     }
   }
 }

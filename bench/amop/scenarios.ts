@@ -36,6 +36,13 @@ const LATENCY: readonly Column[] = [
   { key: 'maxMs', title: 'max ms' },
 ]
 
+const LARGE: readonly Column[] = [
+  { key: 'mebibytesPerSecond', title: 'MiB/s each way' },
+  { key: 'p50Ms', title: 'median ms' },
+  { key: 'cpuMsEach', title: "server's CPU ms each" },
+  { key: 'loadCpuMsEach', title: 'of the load' },
+]
+
 /** Where a broker's AMOP node is. */
 export interface AmopPlace {
   readonly port: number
@@ -43,7 +50,14 @@ export interface AmopPlace {
   readonly certs: string
 }
 
+/** Starts the broker; its AMOP port, and the certificates, are there a little later than AMQP's. */
+async function start(broker: BenchBroker, port: number): Promise<void> {
+  await startUntilReady(broker)
+  await listening(port, () => broker.endedWith)
+}
+
 function scenario(
+  port: number,
   id: string,
   what: string,
   columns: readonly Column[],
@@ -55,7 +69,7 @@ function scenario(
     columns,
     long: false,
     async run(broker, times) {
-      await startUntilReady(broker)
+      await start(broker, port)
       return await run(broker, times)
     },
   }
@@ -66,48 +80,53 @@ export function amopScenarios({ port, certs }: AmopPlace): Scenario[] {
   const load = (mode: string, pid: number, times: LoadTimes, more: Partial<LoadOptions> = {}): Promise<Figures> =>
     runLoad(mode, { port, certs: sdk, pid, ...times, ...DEFAULTS, ...more })
   return [
-    scenario('U1', 'unicast and its answer, 10 B, one in flight', [...LATENCY, BROKER_CPU, LOAD_CPU], (broker, times) =>
-      load('unicast', broker.pid, times),
+    scenario(
+      port,
+      'U1',
+      'unicast and its answer, 10 B, one in flight',
+      [...LATENCY, BROKER_CPU, LOAD_CPU],
+      (broker, times) => load('unicast', broker.pid, times),
     ),
     scenario(
+      port,
       'U100',
       'the same, 100 in flight',
       [BROKER_CPU, { key: 'perSecond', title: 'unicasts/s' }, LOAD_CPU, ...LATENCY],
       (broker, times) => load('unicast', broker.pid, times, { inFlight: 100 }),
     ),
     scenario(
+      port,
       'U100s',
       'the same, with each frame of the node in a TLS record of its own, as other SDKs get them',
       [BROKER_CPU, { key: 'perSecond', title: 'unicasts/s' }, LOAD_CPU, ...LATENCY],
       (broker, times) => load('unicast', broker.pid, times, { inFlight: 100, clientType: 'bench' }),
     ),
     scenario(
+      port,
       'M1000',
       'a multicast of 10 B until the last of 1,000 sessions has it',
       [...LATENCY, BROKER_CPU, LOAD_CPU, { key: 'connectSeconds', title: 's to connect all' }],
       (broker, times) => load('multicast', broker.pid, times),
     ),
     scenario(
+      port,
       'Q',
       'unicasts of 100 B into a durable queue, each answered when it is synced, 1,000 in flight',
       [BROKER_CPU, { key: 'perSecond', title: 'msg/s' }, LOAD_CPU, ...LATENCY],
       async (broker, times) =>
         withBoundQueue(broker, () => load('queue', broker.pid, times, { bytes: 100, inFlight: 1000 })),
     ),
-    scenario(
-      'L',
-      'unicasts of 1 MiB and back, 8 in flight',
-      [{ key: 'mebibytesPerSecond', title: 'MiB/s each way' }, ...LATENCY],
-      (broker, times) => load('unicast', broker.pid, times, { bytes: LARGE_BYTES, inFlight: 8 }),
+    scenario(port, 'L', 'unicasts of 1 MiB and back, 8 in flight', LARGE, (broker, times) =>
+      load('unicast', broker.pid, times, { bytes: LARGE_BYTES, inFlight: 8 }),
     ),
     {
       id: 'T',
       what: '1 MiB through a bare TLS server and back, 8 in flight',
-      columns: [{ key: 'mebibytesPerSecond', title: 'MiB/s each way' }, ...LATENCY],
+      columns: LARGE,
       long: false,
       async run(broker, times) {
         // For its certificates: it makes them.
-        await startUntilReady(broker)
+        await start(broker, port)
         await broker.stop()
         return await withEchoServer(certs, (echoPort, pid) =>
           load('echo', pid, times, { port: echoPort, bytes: LARGE_BYTES, inFlight: 8 }),
@@ -148,13 +167,19 @@ async function withEchoServer(certs: string, run: (port: number, pid: number) =>
   const port = await freePort()
   const server = new BenchProcess(process.execPath, [ECHO_SERVER, String(port), certs], {})
   try {
-    while (!(await accepts(port))) {
-      if (!server.running) throw new Error(`the echo server has ended: ${server.errors}`)
-      await new Promise((resolve) => setTimeout(resolve, 10))
-    }
+    await listening(port, () => server.endedWith)
     return await run(port, server.pid)
   } finally {
     await server.stop()
+  }
+}
+
+/** @param endedWith what the server wrote last, when it has ended. */
+async function listening(port: number, endedWith: () => string | undefined): Promise<void> {
+  while (!(await accepts(port))) {
+    const last = endedWith()
+    if (last !== undefined) throw new Error(`nobody will listen on port ${port}: ${last}`)
+    await new Promise((resolve) => setTimeout(resolve, 10))
   }
 }
 
