@@ -127,6 +127,23 @@ test('a consumer that waits has the flag, too', (t) => {
   }
 })
 
+test('the letter of a message that was flagged for having been delayed is a first one, however large', (t) => {
+  for (const bytes of [10, 10_000]) {
+    const bench = delaying()
+    bench.queue('short', { 'x-max-length': 1, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'end' })
+    bench.queue('end')
+    bench.bind('x', 'short')
+    bench.publish('x', '', 'x'.repeat(bytes), delay(100))
+    bench.node.virtualHosts.context.timers.clear()
+    bench.node.advance(200)
+    const after = bench.crash()
+    after.node.advance(1)
+    t.is(taken(after)[0]?.endsWith(' again'), true)
+    after.publish('', 'short', 'next')
+    t.is(taken(after, 'end')[0]?.endsWith(' again'), false)
+  }
+})
+
 test('transient messages, and those of a transient exchange, do not come back', (t) => {
   const bench = delaying()
   bench.exchange('transient', 'x-delayed-message', DELAYING, false)

@@ -1,5 +1,5 @@
 import type { MemoryAccount } from '../host.ts'
-import { Message } from '../message.ts'
+import { MESSAGE_MARKS, Message } from '../message.ts'
 import type { Storage, StoredSlab } from '../storage/index.ts'
 import { BodyUse } from './body-use.ts'
 import type { Line } from './line.ts'
@@ -300,6 +300,7 @@ export class Slabs {
     // The view may be anybody's and used again; the bytes it shows stay.
     const kept = new Message()
     kept.assign(message)
+    kept.marks &= MESSAGE_MARKS
     slab.references ??= new Map()
     slab.references.set(offset, kept)
     const bytes = kept.buffer.length
