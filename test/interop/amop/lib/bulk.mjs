@@ -13,6 +13,7 @@ export class BulkMessages {
   places = []
   bytes = 0
   #noise
+  #sums
 
   /** @param bytes of all together. */
   constructor({ count, bytes, seed = randomInt(2 ** 31) }) {
@@ -39,6 +40,12 @@ export class BulkMessages {
     const offset = (this.places.length * 997) % (FILE_BYTES - size)
     this.places.push([offset, size])
     this.bytes += size
+  }
+
+  /** Checksums of all. */
+  get sums() {
+    this.#sums ??= this.places.map((_, i) => createHash('sha256').update(this.message(i)).digest('hex'))
+    return this.#sums
   }
 
   write(file) {
