@@ -8,8 +8,11 @@ export class MulticastMemory {
   readonly #clock: Clock
   readonly #keptMs: number
   readonly #max: number
-  /** Until when each is remembered, oldest first. */
+  /** Until when each is remembered. */
   readonly #until = new Map<string, number>()
+  /** The same keys, oldest first from `#head` on: to find the first of a map, all that were deleted are passed over. */
+  readonly #order: string[] = []
+  #head = 0
 
   constructor(clock: Clock, keptMs: number, max: number) {
     this.#clock = clock
@@ -29,10 +32,19 @@ export class MulticastMemory {
 
   remember(identity: string, seq: string): void {
     const { now } = this.#clock
-    for (const [oldest, until] of this.#until) {
-      if (until > now && this.#until.size < this.#max) break
+    const order = this.#order
+    for (; this.#head < order.length; this.#head++) {
+      const oldest = order[this.#head] as string
+      if ((this.#until.get(oldest) as number) > now && this.#until.size < this.#max) break
       this.#until.delete(oldest)
     }
-    this.#until.set(seq + identity, now + this.#keptMs)
+    // Shifting one by one would move the rest each time; half empty is when moving pays.
+    if (this.#head * 2 > order.length) {
+      order.splice(0, this.#head)
+      this.#head = 0
+    }
+    const key = seq + identity
+    this.#until.set(key, now + this.#keptMs)
+    order.push(key)
   }
 }
