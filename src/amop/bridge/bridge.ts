@@ -26,8 +26,11 @@ import { TopicBindings } from './topic-bindings.ts'
 /** The exchange that the bridge's virtual host has from the start. */
 export const AMOP_EXCHANGE = 'amq.amop'
 
-/** Exchanges with prefixes may lead from topic to topic in a circle: so often a message is handed over inside another. */
-const DEPTH_MAX = 16
+/**
+ * Exchanges with prefixes may lead from topic to topic in a circle: so often a message is handed over inside another. Small,
+ * as each time there may be several ways on.
+ */
+const DEPTH_MAX = 4
 
 export interface BridgeOptions {
   /** The virtual host that AMOP belongs to; exchanges of another do not listen. */
