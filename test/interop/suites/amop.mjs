@@ -11,6 +11,7 @@ import { offline } from '../amop/suites/offline.mjs'
 import { ports } from '../amop/suites/ports.mjs'
 import { privateTopics } from '../amop/suites/private.mjs'
 import { restart, storm } from '../amop/suites/restart.mjs'
+import { SLOW, slow } from '../amop/suites/slow.mjs'
 import { stranger } from '../amop/suites/stranger.mjs'
 
 /** Our own client last: it is there always. */
@@ -58,6 +59,7 @@ export const amop = [
   suite('amop-offline', 'queues that hold what an SDK that is away will get', offline),
   suite('amop-ports', 'SDKs with two connections to one node', ports, { node: null }),
   suite('amop-failover', 'subscribers that go away or say nothing with a message in hand', failover),
+  suite('amop-slow', 'programs that are frozen with their connection open', slow, { node: { options: SLOW } }),
   suite('amop-malformed', 'frames and connections as no SDK makes them', malformed),
   suite('amop-bulk', '10,000 messages of 300 MiB from each to each, and through a queue', bulk, {
     node: { options: ['--amop-session-timeout', '120000', '--amop-node-timeout', '120000'] },

@@ -53,11 +53,10 @@ async function installJava({ kind, name, main, flags }) {
   })
   const classpath = readFileSync(join(dir, 'classpath.txt'), 'utf8').trim()
   const version = new RegExp(`${name}-([\\d.]+)\\.jar`).exec(classpath)?.[1]
-  return {
-    kind,
-    version: `${name} ${version}`,
-    line: ['java', '-Xmx1g', '-XX:+UseSerialGC', ...flags, '-cp', `${dir}:${classpath}`, main],
-  }
+  const line = (more) => ['java', '-Xmx1g', '-XX:+UseSerialGC', ...more, '-cp', `${dir}:${classpath}`, main]
+  const sdk = { kind, version: `${name} ${version}`, line: line(flags) }
+  // As a program that knows nothing of secp256k1.
+  return { ...sdk, jdkOnly: { ...sdk, line: line([]), env: { JDK_ONLY: '1' } } }
 }
 
 function ownClient() {

@@ -37,6 +37,7 @@ export class Sdk {
     this.kind = sdk.kind
     const [program, ...args] = sdk.line
     this.program = new LineProgram(name, program, [...args, name, where, certificates], {
+      env: sdk.env,
       onLine: (line) => this.#read(line),
     })
   }

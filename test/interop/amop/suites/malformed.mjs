@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { holds, same } from '../lib/checks.mjs'
 import { until } from '../lib/lines.mjs'
-import { program } from '../lib/node.mjs'
+import { program, residentMiB } from '../lib/node.mjs'
 import { frame, newSeq, Raw, topicBody } from '../lib/raw.mjs'
 import { Sdk } from '../lib/sdk.mjs'
 
@@ -126,10 +126,6 @@ async function large(checks, node, undisturbed) {
       raw.end()
     }
   })
-}
-
-function residentMiB(pid) {
-  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024)
 }
 
 async function strangers(checks, node, undisturbed) {

@@ -9,10 +9,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.security.Security;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.Semaphore;
+import org.bouncycastle.jce.provider.BouncyCastleProvider;
 
 /** A program on an SDK's own API, told what to do line by line on stdin; ../../README.md has the lines. */
 abstract class Agent {
@@ -22,6 +24,11 @@ abstract class Agent {
   /** What becomes of a unicast. */
   interface Answer {
     void answered(int code, byte[] data);
+  }
+
+  /** JDKs from 16 on have no secp256k1; this one is asked first. RSA certificates need it not. */
+  protected static void provideSecp256k1() {
+    if (System.getenv("JDK_ONLY") == null) Security.insertProviderAt(new BouncyCastleProvider(), 1);
   }
 
   private final PrintStream out = System.out;

@@ -1,9 +1,7 @@
 import java.nio.file.Path;
-import java.security.Security;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.bouncycastle.jce.provider.BouncyCastleProvider;
 import org.fisco.bcos.sdk.BcosSDK;
 import org.fisco.bcos.sdk.amop.Amop;
 import org.fisco.bcos.sdk.amop.AmopCallback;
@@ -24,8 +22,7 @@ final class JavaSdk extends Agent {
   }
 
   public static void main(String[] args) {
-    // JDKs from 16 on have no secp256k1; this one is asked first.
-    Security.insertProviderAt(new BouncyCastleProvider(), 1);
+    provideSecp256k1();
     new JavaSdk(args[0]).run(args[1], Path.of(args[2]));
   }
 

@@ -1,10 +1,8 @@
 import java.nio.file.Path;
-import java.security.Security;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import org.bouncycastle.jce.provider.BouncyCastleProvider;
 import org.fisco.bcos.channel.client.ChannelPushCallback;
 import org.fisco.bcos.channel.client.ChannelResponseCallback2;
 import org.fisco.bcos.channel.client.Service;
@@ -28,8 +26,7 @@ final class Web3Sdk extends Agent {
   }
 
   public static void main(String[] args) {
-    // JDKs from 16 on have no secp256k1; this one is asked first.
-    Security.insertProviderAt(new BouncyCastleProvider(), 1);
+    provideSecp256k1();
     new Web3Sdk(args[0]).run(args[1], Path.of(args[2]));
   }
 
