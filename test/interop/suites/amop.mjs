@@ -8,6 +8,7 @@ import { failover } from '../amop/suites/failover.mjs'
 import { malformed } from '../amop/suites/malformed.mjs'
 import { matrix } from '../amop/suites/matrix.mjs'
 import { offline } from '../amop/suites/offline.mjs'
+import { permissions } from '../amop/suites/permissions.mjs'
 import { ports } from '../amop/suites/ports.mjs'
 import { privateTopics } from '../amop/suites/private.mjs'
 import { restart, storm } from '../amop/suites/restart.mjs'
@@ -55,6 +56,7 @@ export const amop = [
   suite('amop-private', 'private topics of go-sdk, java-sdk and our client', privateTopics, {
     kinds: ['go', 'java', 'ts'],
   }),
+  suite('amop-permissions', 'which certificate may do what, read again on SIGHUP', permissions, { node: null }),
   suite('amop-bridge', 'each SDK against an AMQP consumer and publisher', bridge),
   suite('amop-offline', 'queues that hold what an SDK that is away will get', offline),
   suite('amop-ports', 'SDKs with two connections to one node', ports, { node: null }),
