@@ -131,6 +131,8 @@ export class StoredSession extends Session {
         this.model.putBack(message)
       }
       await this.settle()
+      // What has come back too late dies now, also if it would not have survived the stop.
+      this.model.expire()
       this.#checkpoint()
     }
     const { host, queue } = restart(this.#stored, clean)
