@@ -2,13 +2,17 @@ import { FRAME_BYTES_MAX, frameLength, HEADER_BYTES } from './packet.ts'
 
 const LENGTH_BYTES = 4
 const ROOM_BYTES_MIN = 1024
+/** Frames up to this size get all of their memory as soon as this part of it has come. */
+const AT_ONCE_BYTES_MAX = 2 * 1024 * 1024
+const AT_ONCE_FROM_BYTES = 4096
 
 /** The stream cannot be read any further. */
 export class FrameError extends Error {}
 
 /**
  * Cuts a stream, in any split, into frames. Each frame is copied once, into memory of its own size unless small ones may
- * share it; what is kept of half a frame is at most twice what has come of it, whatever length it claims.
+ * share it. Half a frame of over 2 MiB has at most twice the memory of what has come of it, whatever length it claims; it
+ * is copied again each time that has doubled.
  */
 export class FrameReader {
   readonly #frameBytesMax: number
@@ -93,10 +97,10 @@ export class FrameReader {
     const length = this.#tailLength + bytes
     const tail = this.#tail
     if (tail === undefined || length > tail.length) {
+      const atOnce = length >= AT_ONCE_FROM_BYTES && wanted <= AT_ONCE_BYTES_MAX
       // Grown by what has really come; the last growth makes it exactly as long as the frame.
-      const grown = Buffer.allocUnsafeSlow(
-        Math.min(Math.max(ROOM_BYTES_MIN, 2 * length), Math.max(wanted, HEADER_BYTES)),
-      )
+      const room = atOnce ? wanted : Math.min(Math.max(ROOM_BYTES_MIN, 2 * length), Math.max(wanted, HEADER_BYTES))
+      const grown = Buffer.allocUnsafeSlow(room)
       tail?.copy(grown, 0, 0, this.#tailLength)
       this.#tail = grown
     }
