@@ -141,7 +141,7 @@ export class Alarms implements JournalWaiter {
       this.#log.warn(
         `disk alarm: the disk is full; the reserve of ${size} is given up, so that consumers can empty queues; publishers are blocked until there is room for it again`,
       )
-    } else this.#log.info(`disk alarm cleared: there is room again, the reserve of ${size} is back`)
+    } else this.#log.info(`disk alarm cleared: there is room again for the reserve of ${size}`)
     this.#changed()
   }
 

@@ -299,7 +299,10 @@ export class DataStore {
     this.#isTight = true
     // A file that is being written now must not have the room either.
     await this.segments.written()
-    return this.#reserve.giveUp()
+    const isMade = await this.#reserve.giveUp()
+    // It may have been made anew just before.
+    this.#relief?.tighten()
+    return isMade
   }
 
   private journalFailed(error: Error): void {

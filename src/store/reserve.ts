@@ -66,7 +66,10 @@ export class Reserve {
     return this.#isHeld
   }
 
-  /** Makes it. @returns whether there was room. Never rejects. */
+  /**
+   * Makes it. What else than a full disk keeps it from being made is told of: there is none then, and nobody has to wait.
+   * @returns false when there is no room for it, or it was given up meanwhile. Never rejects.
+   */
   make(): Promise<boolean> {
     if (this.#isHeld) return Promise.resolve(true)
     this.#making ??= this.#make().finally(() => {
@@ -95,11 +98,14 @@ export class Reserve {
     try {
       await this.#write()
       this.#isHeld = !this.#isAbandoned
+      if (!this.#isHeld) await this.#remove()
+      return this.#isHeld
     } catch (error) {
-      if (!isDiskFull(error)) this.#tell('make', error)
+      await this.#remove()
+      if (isDiskFull(error)) return false
+      this.#tell('make', error)
+      return !this.#isAbandoned
     }
-    if (!this.#isHeld) await this.#remove()
-    return this.#isHeld
   }
 
   async #write(): Promise<void> {

@@ -144,5 +144,5 @@ async function playInMemory(t: ExecutionContext, seed: number): Promise<void> {
   await host.stop()
   const said = log.lines.map(({ message }) => message)
   t.true(said.some((line) => /disk alarm: .* reserve of .* is given up/.test(line)))
-  t.true(said.some((line) => /disk alarm cleared: .* reserve of .* is back/.test(line)))
+  t.true(said.some((line) => /disk alarm cleared: .* room again for the reserve of/.test(line)))
 }

@@ -31,7 +31,7 @@ export class Relief {
   readonly #options: ReliefOptions
   #timer: Timer | undefined
   #making: Promise<void> | undefined
-  #looking = false
+  #looking: Promise<void> | undefined
   #isStopped = false
   #pauseLooks = 0
   #skip = 0
@@ -48,8 +48,8 @@ export class Relief {
     const { freeBytes, totalBytes } = await space().catch(() => ({ freeBytes: 0, totalBytes: 0 }))
     if (totalBytes > 0 && freeBytes < 2 * reserve.bytes) this.tighten()
     else {
-      this.#making = reserve.make().then((isHeld) => {
-        if (!isHeld && !this.#isStopped) this.tighten()
+      this.#making = reserve.make().then((hasRoom) => {
+        if (!hasRoom && !this.#isStopped) this.tighten()
       })
     }
   }
@@ -63,12 +63,13 @@ export class Relief {
     this.#lookLater()
   }
 
-  /** Looks no more; resolves when the reserve is not being made. */
+  /** Looks no more; resolves when the reserve is not being made, and no look is under way that could begin with it. */
   async stop(): Promise<void> {
     this.#isStopped = true
     this.#context.timers.cancel(this.#timer)
     await this.#options.reserve.abandon()
     await this.#making
+    await this.#looking
   }
 
   #lookLater(): void {
@@ -76,7 +77,8 @@ export class Relief {
     timers.cancel(this.#timer)
     if (this.#isStopped) return
     this.#timer = timers.schedule(clock.refresh() + LOOK_MS, () => {
-      this.#look().finally(() => {
+      this.#looking ??= this.#look().finally(() => {
+        this.#looking = undefined
         if (this.#context.storage.isTight) this.#lookLater()
       })
     })
@@ -85,8 +87,6 @@ export class Relief {
   /** Never rejects. */
   async #look(): Promise<void> {
     const { storage, journal } = this.#context
-    if (this.#looking) return
-    this.#looking = true
     storage.settlements.flush()
     journal.commit()
     storage.sweep()
@@ -94,8 +94,6 @@ export class Relief {
       await this.#makeRoom()
     } catch (error) {
       this.#context.log.warn(`cannot find out how much room the disk has: ${(error as Error).message}`)
-    } finally {
-      this.#looking = false
     }
   }
 
@@ -104,11 +102,12 @@ export class Relief {
     // What waits to be written needs the room more.
     if (failure() !== undefined || this.#context.journal.pendingBytes > 0 || checkpointer.isRunning) return
     const { freeBytes, totalBytes } = await space()
+    if (this.#isStopped) return
     const hasRoom = totalBytes === 0 || freeBytes >= 2 * reserve.bytes
     if (!hasRoom) checkpointer.relieve(freeBytes, reserve.bytes)
     else if (this.#skip > 0) this.#skip--
-    else if ((await reserve.make()) && reserve.isHeld) this.#relax()
-    else {
+    else if (await reserve.make()) this.#relax()
+    else if (!this.#isStopped) {
       this.#pauseLooks = Math.min(2 * this.#pauseLooks + PAUSE_LOOKS, PAUSE_LOOKS_MAX)
       this.#skip = this.#pauseLooks
       // A quota is met that the disk does not tell of.
