@@ -16,6 +16,9 @@ export interface ReliefOptions {
 /** How often it is looked whether there is room again. */
 const LOOK_MS = 250
 
+/** Finding out what could be freed takes time with thousands of queues: so many times as long it is left alone after that. */
+const REST = 20
+
 /** Looks left out after each in vain that had to write to find out, and at most. */
 const PAUSE_LOOKS = 4
 const PAUSE_LOOKS_MAX = 120
@@ -35,6 +38,7 @@ export class Relief {
   #isStopped = false
   #pauseLooks = 0
   #skip = 0
+  #relieveAt = 0
 
   constructor(context: BrokerContext, options: ReliefOptions) {
     this.#context = context
@@ -104,15 +108,25 @@ export class Relief {
     const { freeBytes, totalBytes } = await space()
     if (this.#isStopped) return
     const hasRoom = totalBytes === 0 || freeBytes >= 2 * reserve.bytes
-    if (!hasRoom) checkpointer.relieve(freeBytes, reserve.bytes)
+    if (!hasRoom) this.#relieve(freeBytes)
     else if (this.#skip > 0) this.#skip--
     else if (await reserve.make()) this.#relax()
     else if (!this.#isStopped) {
       this.#pauseLooks = Math.min(2 * this.#pauseLooks + PAUSE_LOOKS, PAUSE_LOOKS_MAX)
       this.#skip = this.#pauseLooks
       // A quota is met that the disk does not tell of.
-      checkpointer.relieve(reserve.bytes / 2, reserve.bytes)
+      this.#relieve(reserve.bytes / 2)
     }
+  }
+
+  #relieve(freeBytes: number): void {
+    const { checkpointer, reserve } = this.#options
+    const { clock } = this.#context
+    const from = clock.refresh()
+    if (from < this.#relieveAt) return
+    checkpointer.relieve(freeBytes, reserve.bytes)
+    const to = clock.refresh()
+    this.#relieveAt = to + REST * (to - from)
   }
 
   #relax(): void {

@@ -1,4 +1,7 @@
 import test from 'ava'
+import { Clock, silentLogger, Timers } from '../../../src/base/index.ts'
+import type { BrokerContext } from '../../../src/broker/index.ts'
+import { Relief } from '../../../src/broker/storage/relief.ts'
 import type { FileSystemSpace } from '../../../src/store/index.ts'
 import { openNode } from '../../durability/open-node.ts'
 import { RecordingLogger } from '../../helpers/recording-logger.ts'
@@ -73,3 +76,40 @@ test('a broker that is stopped while it looks for room does not begin with the r
   t.is(made, 0)
   t.is(layer.opened.size, 0)
 })
+
+for (const [costMs, most] of [
+  [0, 40],
+  [100, 5],
+] as const) {
+  test(`of 10 s on a full disk little is spent on finding out what could be freed, at ${costMs} ms each`, async (t) => {
+    let now = 0
+    let asked = 0
+    const clock = new Clock(() => now)
+    const timers = new Timers(clock, { set: () => undefined, clear: () => undefined })
+    const storage = { isTight: false, settlements: { flush: () => undefined }, sweep: () => undefined }
+    const journal = { pendingBytes: 0, commit: () => undefined }
+    const context = { clock, timers, storage, journal, log: silentLogger } as unknown as BrokerContext
+    const giveUp = () => Promise.resolve(false)
+    const relief = new Relief(context, {
+      reserve: { bytes: 1000, isHeld: false, find: giveUp, make: giveUp, giveUp, abandon: () => Promise.resolve() },
+      checkpointer: {
+        isRunning: false,
+        relieve: () => {
+          asked++
+          now += costMs
+        },
+      },
+      failure: () => undefined,
+      space: () => Promise.resolve({ freeBytes: 500, totalBytes: 10_000 }),
+      changed: () => undefined,
+    })
+    relief.tighten()
+    while (now < 10_000) {
+      now += 250
+      timers.run()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await relief.stop()
+    t.true(asked > most / 2 && asked <= most, `${asked}`)
+  })
+}
