@@ -56,15 +56,17 @@ export class SharedBodies {
     return (this.#holdings.get(body)?.holders ?? 0) > 1
   }
 
-  /** Where a body that is held lies in a file. */
+  /** Where a body that is held lies in a file. One that is damaged does not count: what is in memory may be all there is. */
   placeOf(body: Buffer): BodyPlace | undefined {
-    return this.#holdings.get(body)?.place
+    const place = this.#holdings.get(body)?.place
+    return place?.file.isDamaged ? undefined : place
   }
 
   /** The message, if somebody holds it, lies in a file as well. */
   setPlace(message: Message, place: BodyPlace): void {
     const holding = this.#holdings.get(message.buffer)
-    if (holding === undefined || holding.place !== undefined || place.file.isDropped) return
+    if (holding === undefined || place.file.isDropped || this.placeOf(message.buffer) !== undefined) return
+    holding.place?.file.inMemory.delete(holding.place.at)
     holding.place = place
     place.file.inMemory.set(place.at, message)
   }
