@@ -6,6 +6,8 @@ import { replyOf, Sdk } from '../lib/sdk.mjs'
 // Twice the beat on which the Java SDKs try again, and a moment.
 const BACK_MS = 45_000
 const UNICAST = 0x30
+// Some of them hang for good before they have connected often.
+const PROGRAMS = 8
 
 /** The node is stopped and started, and killed and started: who can comes back with its topics. */
 export async function restart(checks, { sdks, node }) {
@@ -58,7 +60,8 @@ async function comesBack(checks, program, node, how, since) {
 
 /** go-sdk 1.1.1 never takes a lost connection for found again: it connects and leaves, dozens of times a second. */
 export async function storm(checks, { sdks: { go }, node }) {
-  const programs = await Promise.all([1, 2].map((n) => Sdk.connect(go, `go-${n}`, node)))
+  const numbers = Array.from({ length: PROGRAMS }, (_, i) => i + 1)
+  const programs = await Promise.all(numbers.map((n) => Sdk.connect(go, `go-${n}`, node)))
   try {
     for (const program of programs) await program.subscribe(`of ${program.name}`)
     await node.halt()
