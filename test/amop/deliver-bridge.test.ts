@@ -1,6 +1,7 @@
 import test from 'ava'
 import { OfflineDelivery, PacketType } from '../../src/amop/index.ts'
 import { BridgeNode } from './bridge-harness.ts'
+import type { Received } from './harness.ts'
 
 function openNode(): BridgeNode {
   const node = new BridgeNode({ settings: { idleTimeoutMs: 1e12 } })
@@ -113,4 +114,48 @@ test('a confirm for the queue does not wait for any SDK', (t) => {
   t.is(direct.text, 'y')
   sdk.answer(direct)
   t.is(client.expectConfirm(), 'ack 2')
+})
+
+for (const mode of ['unicast', 'multicast']) {
+  test(`queues that deliver to each other's topics by ${mode} do not hand a message round in a circle`, (t) => {
+    const node = openNode()
+    const client = node.client()
+    for (const [queue, topic, from] of [
+      ['one', 'a', 'c'],
+      ['two', 'b', 'a'],
+      ['three', 'c', 'b'],
+    ] as const) {
+      client.queue(queue, { 'x-amop-deliver': topic, 'x-amop-deliver-mode': mode }).bind(queue, from)
+    }
+    client.publish('one', { exchange: '', body: 'x' })
+    t.deepEqual(client.bodies('one'), [])
+    // Kept where it has got to, for whoever else comes.
+    const sdk = node.sdk('c')
+    const { type, seq, topic = '' } = sdk.takeAll()[0] as Received
+    t.is(topic, 'c')
+    if (type === PacketType.UNICAST) sdk.answer({ type, seq, topic, result: 0, text: '' })
+    t.deepEqual(
+      ['one', 'two', 'three'].map((name) => node.vhost.queue(name, undefined).messageCount),
+      [0, 0, 0],
+    )
+    t.deepEqual(node.node.internalErrors, [])
+  })
+}
+
+test('a message that comes back to its queue by another way is rejected, and dropped when it does so again', (t) => {
+  const node = openNode()
+  const client = node.client()
+  // Nobody can tell beforehand where a headers exchange leads.
+  client.exchange('back', 'headers').bindExchange('back', 'amq.amop', 'jobs', {})
+  client
+    .queue('q', { ...JOBS, 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'q' })
+    .bind('q', '', {}, 'back')
+  client.publish('q', { exchange: '', body: 'x' })
+  t.deepEqual(
+    node.warnings.filter((line) => line.includes('has come back')),
+    ['rejected', 'dropped'].map(
+      (end) => `amop: a message of queue 'q' in vhost '/' is ${end}, as it has come back from its topic`,
+    ),
+  )
+  t.is(node.vhost.queue('q', undefined).messageCount + node.vhost.queue('q', undefined).unackedCount, 0)
 })

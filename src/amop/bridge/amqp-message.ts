@@ -1,5 +1,6 @@
 import { Message } from '../../broker/index.ts'
 import {
+  array,
   encodeProperties,
   findHeader,
   longstr,
@@ -12,6 +13,7 @@ import {
   writeUint64,
 } from '../../codec/index.ts'
 import { PacketType } from '../packet/packet.ts'
+import { PATH_HEADER } from '../queue-path.ts'
 import type { Message as AmopMessage } from '../router/message.ts'
 
 /** Headers that tell where a message came from; a client's own are believed, as they can only harm its own messages. */
@@ -62,7 +64,9 @@ export class AmqpMessages {
     now: number,
     changes?: PropertyChanges,
   ): Message {
-    const properties = this.#properties(message, persistent, now)
+    const path = message.publisher.pathOf?.(message)
+    const own = this.#properties(message, persistent, now)
+    const properties = path === undefined ? own : withPath(own, path)
     const changed = changes === undefined ? properties : replaceProperties(properties, 0, properties.length, changes)
     return Message.of(exchange, routingKey, changed, message.data)
   }
@@ -105,6 +109,12 @@ function newTemplate(mode: string, persistent: boolean, node: string, session: s
     messageIdAt: view.find(PropertyFlag.MESSAGE_ID) + 1,
     timestampAt: view.find(PropertyFlag.TIMESTAMP),
   }
+}
+
+function withPath(properties: Buffer, path: readonly string[]): Buffer {
+  const headers = new PropertyView().attach(properties, 0, properties.length).headers as Table
+  headers.set(PATH_HEADER, array(...path.map(longstr)))
+  return replaceProperties(properties, 0, properties.length, { headers })
 }
 
 /** A seq as a text of properties, which are UTF-8 where their bytes are. */

@@ -82,8 +82,16 @@ export class BoundListener implements Listener {
     if (index === 0 && this.isBound) this.#readArguments()
   }
 
+  /** Why it cannot take that message; undefined when it may. */
+  refusal(message: Message): string | undefined {
+    const { publisher } = message
+    const path = publisher.pathOf?.(message)
+    if (path?.some((queue) => this.#endsIn(queue))) return 'the message has come from there'
+    return this.#bridge.refusal(message)
+  }
+
   push(unicast: Unicast): true | string {
-    const refusal = this.#bridge.refusal(unicast)
+    const refusal = this.refusal(unicast)
     if (refusal !== undefined) return refusal
     this.#waiting.set(unicast, NOTHING)
     const reason = this.#handOver(unicast)
@@ -173,6 +181,12 @@ export class BoundListener implements Listener {
     this.#waiting.delete(unicast)
     cancel()
     return true
+  }
+
+  /** Whether messages surely come to the queue of that name. */
+  #endsIn(name: string): boolean {
+    const queue = this.#bridge.host?.queues.get(name)
+    return queue !== undefined && (queue === this.queue || (this.queue === undefined && this.leadsTo(queue)))
   }
 
   #readArguments(): void {

@@ -25,12 +25,11 @@ export class Copies {
   /** @returns those that have not taken it, and why. */
   #deliver(message: Message): Refusals {
     const refusals: Refusals = new Map()
-    const listeners = this.#listenersFor(message)
-    const refusal = this.#bridge.refusal(message)
-    if (refusal !== undefined) {
-      for (const listener of listeners) refusals.set(listener, refusal)
-      return refusals
-    }
+    const listeners = this.#listenersFor(message).filter((listener) => {
+      const refusal = listener.refusal(message)
+      if (refusal !== undefined) refusals.set(listener, refusal)
+      return refusal === undefined
+    })
     for (const group of groupsOf(withoutDoubles(listeners))) {
       const reason = refusalIn(this.#bridge.deliver(group, message))
       if (reason !== undefined) for (const listener of group) refusals.set(listener, reason)

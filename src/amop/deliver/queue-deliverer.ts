@@ -1,11 +1,12 @@
 import type { Drainable, Timer } from '../../base/index.ts'
-import { type BrokerContext, type Consumer, entity, type Message, type Queue } from '../../broker/index.ts'
+import { type BrokerContext, type Consumer, entity, type Message, MessageMark, type Queue } from '../../broker/index.ts'
 import { Table } from '../../codec/index.ts'
 import type { AmopContext } from '../context.ts'
 import { FRAME_BYTES_MAX, HEADER_BYTES, type Packet, PacketType } from '../packet/packet.ts'
 import { ResultCode } from '../packet/result-code.ts'
 import { makeTopicPacket } from '../packet/topic-body.ts'
 import { FULL_ACCESS } from '../permissions/permissions.ts'
+import { pathOf } from '../queue-path.ts'
 import type { Listener } from '../router/listener.ts'
 import type { Message as AmopMessage } from '../router/message.ts'
 import type { Publisher } from '../router/publisher.ts'
@@ -26,7 +27,12 @@ interface Delivery {
   readonly place: number
   readonly seq: string
   readonly bytes: number
-  /** Undefined once it has been sent, and for one that no frame can carry. */
+  /** The queues that have sent it to a topic, this one last. */
+  readonly path: readonly string[]
+  /** Why nobody can be sent it. */
+  readonly problem: string | undefined
+  readonly isDeadLetter: boolean
+  /** Undefined once it has been sent, and for one that nobody can be sent. */
   packet: Packet | undefined
 }
 
@@ -58,6 +64,8 @@ export class QueueDeliverer implements Consumer, Publisher, TopicWatcher, Draina
   readonly #type: number
   readonly #prefetch: number
   readonly #outgoing: OutgoingBytes
+  /** That of all messages that have been in no other such queue. */
+  readonly #ownPath: readonly string[]
   /** Taken from the queue in this turn, to be sent at the end of it: a queue hands out in the middle of a publish. */
   #unsent: Delivery[] = []
   /** All that were taken and are not settled, by seq. */
@@ -84,6 +92,7 @@ export class QueueDeliverer implements Consumer, Publisher, TopicWatcher, Draina
     this.#type = mode === 'multicast' ? PacketType.MULTICAST : PacketType.UNICAST
     this.#prefetch = prefetch
     this.#outgoing = outgoing
+    this.#ownPath = [queue.name]
     this.name = entity('queue', queue.name, queue.host.name)
     this.identity = `queue ${queue.uid}`
   }
@@ -120,6 +129,10 @@ export class QueueDeliverer implements Consumer, Publisher, TopicWatcher, Draina
     return queue === this.#queue || topicOf(queue) === this.#topic
   }
 
+  pathOf({ seq }: AmopMessage): readonly string[] {
+    return this.#inFlight.get(seq)?.path ?? this.#ownPath
+  }
+
   joined(listener: Listener): void {
     if (this.excludes(listener)) return
     this.#look()
@@ -141,16 +154,20 @@ export class QueueDeliverer implements Consumer, Publisher, TopicWatcher, Draina
     return this.#outgoing.hasRoom(this.#queue)
   }
 
-  deliver(_queue: Queue, { buffer, bodyAt, bodyLength }: Message, place: number): void {
+  deliver({ name }: Queue, message: Message, place: number): void {
+    const { buffer, bodyAt, bodyLength, marks } = message
     const seq = this.#amop.seqs.next()
-    const head = HEADER_BYTES + 1 + Buffer.byteLength(this.#topic)
+    const before = pathOf(message)
+    const path = before.length === 0 ? this.#ownPath : [...before, name]
+    const problem = this.#problemOf(bodyLength, before)
     let packet: Packet | undefined
-    if (head + bodyLength <= FRAME_BYTES_MAX) {
+    if (problem === undefined) {
       const data = buffer.subarray(bodyAt, bodyAt + bodyLength)
       packet = makeTopicPacket(this.#type, seq, ResultCode.SUCCESS, this.#topic, data)
       this.#outgoing.add(bodyLength)
     }
-    const delivery = { place, seq, bytes: bodyLength, packet }
+    const isDeadLetter = (marks & MessageMark.DEAD_LETTER) !== 0
+    const delivery = { place, seq, bytes: bodyLength, path, problem, isDeadLetter, packet }
     this.#inFlight.set(seq, delivery)
     this.#inFlightBytes += bodyLength
     this.#unsent.push(delivery)
@@ -221,15 +238,26 @@ export class QueueDeliverer implements Consumer, Publisher, TopicWatcher, Draina
     this.#settled()
   }
 
+  #problemOf(bytes: number, before: readonly string[]): string | undefined {
+    if (before.includes(this.#queue.name)) return 'it has come back from its topic'
+    const head = HEADER_BYTES + 1 + Buffer.byteLength(this.#topic)
+    if (head + bytes > FRAME_BYTES_MAX) return 'no frame can carry it'
+    return undefined
+  }
+
   /** Nobody can ever be sent it. */
   #giveUp(delivery: Delivery): void {
     this.#remove(delivery)
-    this.#amop.log.warn(`amop: a message of ${this.name} is rejected, as no frame can carry it`, {
+    const { place, bytes, path, problem, isDeadLetter } = delivery
+    this.#amop.log.warn(`amop: a message of ${this.name} is ${isDeadLetter ? 'dropped' : 'rejected'}, as ${problem}`, {
       topic: this.#topic,
-      bytes: delivery.bytes,
+      bytes,
       frameBytesMax: FRAME_BYTES_MAX,
+      path: path.join(' '),
     })
-    this.#queue.reject(delivery.place)
+    // A dead-letter exchange may lead to here, at once and for ever.
+    if (isDeadLetter) this.#queue.acknowledge(place)
+    else this.#queue.reject(place)
     this.#settled()
   }
 

@@ -18,6 +18,8 @@ export interface Publisher {
   readonly sendsOnce?: boolean
   /** True for a listener that must get none of its messages, as they would come back to where they came from. */
   excludes?(listener: Listener): boolean
+  /** The queues through which that message of its has come to topics, oldest first; left out for none. */
+  pathOf?(message: Message): readonly string[]
   /**
    * The answer to a unicast, or what is said at once of a multicast: a 0x31 with the message's seq.
    * A publisher that has gone ignores it.
