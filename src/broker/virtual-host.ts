@@ -303,6 +303,7 @@ export class VirtualHost implements EntityHost {
     for (const exchange of besides) targets.visited.add(exchange)
     for (const binding of bindings) targets.add(binding)
     if (targets.exchanges.length > 0) this.#walk.go([message.routingKey], message, targets)
+    if ((message.marks & MessageMark.DEAD_LETTER) !== 0) this.#dropCycles(message)
     if (follower === undefined) this.#enqueueTargets(message, result)
     else this.#enqueueFollowed(message, result, follower)
     return result
@@ -511,14 +512,18 @@ export class VirtualHost implements EntityHost {
     targets.clear()
     targets.exchanges.push(letter.exchange)
     this.#walk.go(letter.keys, letter.message, targets)
-    if (letter.reason !== 'rejected') {
-      for (const queue of targets.queues) {
-        if (!isDeathCycle(letter.message, queue.name)) continue
-        targets.queues.delete(queue)
-        this.#warnOfCycle(queue)
-      }
-    }
+    if (letter.reason !== 'rejected') this.#dropCycles(letter.message)
     this.#enqueueTargets(letter.message, new PublishResult())
+  }
+
+  /** A dead letter does not come back to where it died, unless somebody rejected it. */
+  #dropCycles(message: Message): void {
+    const { queues } = this.#targets
+    for (const queue of queues) {
+      if (!isDeathCycle(message, queue.name)) continue
+      queues.delete(queue)
+      this.#warnOfCycle(queue)
+    }
   }
 
   #warnOfCycle(queue: Queue): void {

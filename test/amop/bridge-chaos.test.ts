@@ -22,7 +22,7 @@ const MODES = ['none', 'unicast', 'multicast', 'anycast']
 
 /** Does one thing after another, whatever came of the last. */
 class Chaos {
-  readonly node = new BridgeNode({ settings: { choice: 'least-outstanding' } })
+  readonly node: BridgeNode
   sdks: BridgeSdk[] = []
   readonly #random: Random
   #client: BridgeClient
@@ -30,6 +30,7 @@ class Chaos {
 
   constructor(random: Random) {
     this.#random = random
+    this.node = new BridgeNode({ random: () => random.below(1000) / 1000 })
     this.#client = this.node.client().exchange('x', 'fanout')
     this.#client.exchange('p', 'x-amop', { 'x-amop-prefix': 'p.' })
   }
@@ -121,10 +122,10 @@ class Chaos {
 }
 
 test('whatever is bound, asked, settled and taken away, nothing is left in the end', (t) => {
-  seeds(t, 3, (random) => {
+  seeds(t, 6, (random) => {
     const chaos = new Chaos(random)
     const { node } = chaos
-    for (let i = 0; i < 300; i++) chaos.step()
+    for (let i = 0; i < 600; i++) chaos.step()
     for (const sdk of chaos.sdks) sdk.disconnect()
     node.advance(60_000)
     const { unanswered, retainedBytes } = node.context.router

@@ -217,6 +217,23 @@ for (const [why, args, act] of [
   })
 }
 
+test('a dead letter does not come back to its queue through a bound exchange', (t) => {
+  const node = new BridgeNode()
+  const client = node.client().exchange('x', 'fanout').exchange('p', 'x-amop', { 'x-amop-prefix': 'p.' })
+  client.queue('q', { 'x-max-length': 1, 'x-dead-letter-exchange': 'amq.amop', 'x-dead-letter-routing-key': 'jobs' })
+  // Through the second exchange of the bridge the bound one is reached again and again.
+  client
+    .bind('q', '', {}, 'x')
+    .bindExchange('x', 'amq.amop', 'jobs')
+    .bindExchange('p', 'x')
+    .bindExchange('x', 'p', 'jobs')
+  const headers = { 'x-amop-mode': 'unicast' }
+  for (const body of ['1', '2', '3']) client.publish('q', { exchange: '', body, headers })
+  t.deepEqual(client.bodies('q'), ['3'])
+  t.true(node.node.log.lines.length < 100)
+  t.deepEqual(node.node.internalErrors, [])
+})
+
 test('a dead letter with another key goes to that topic, its queues included', (t) => {
   const node = new BridgeNode()
   const letters = { 'x-dead-letter-exchange': 'amq.amop', 'x-dead-letter-routing-key': 'failed' }

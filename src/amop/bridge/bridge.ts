@@ -27,10 +27,10 @@ import { TopicBindings } from './topic-bindings.ts'
 export const AMOP_EXCHANGE = 'amq.amop'
 
 /**
- * Exchanges with prefixes may lead from topic to topic in a circle: so often a message is handed over inside another. Small,
- * as each time there may be several ways on.
+ * Exchanges with prefixes may lead from topic to topic in a circle: how often a message goes from a topic to queues. Small, as
+ * each time there may be several ways on.
  */
-const DEPTH_MAX = 4
+const HOPS_MAX = 4
 
 export interface BridgeOptions {
   /** The virtual host that AMOP belongs to; exchanges of another do not listen. */
@@ -71,7 +71,7 @@ export class Bridge implements AlarmListener {
   /** The bridge's exchanges, as of which state of the topology. */
   readonly #byPrefix = new Map<string, Exchange[]>()
   #generation = -1
-  #depth = 0
+  #hops = 0
 
   constructor(amop: AmopContext, virtualHosts: VirtualHosts, { vhost, node, alarms }: BridgeOptions) {
     this.amop = amop
@@ -91,6 +91,11 @@ export class Bridge implements AlarmListener {
   /** The virtual host that AMOP belongs to, while it is there. */
   get host(): VirtualHost | undefined {
     return this.virtualHosts.find(this.vhost)
+  }
+
+  /** How often the message that is being delivered has gone from a topic to queues; 0 while none is. */
+  get hops(): number {
+    return this.#hops
   }
 
   /** These have bindings of `amq.amop` in a data directory; called before they come back. */
@@ -167,7 +172,7 @@ export class Bridge implements AlarmListener {
     const bytes = message.packet.frame.length - message.dataAt
     const { maxMessageSize } = this.virtualHosts.context.limits
     if (bytes > maxMessageSize) return `it has ${bytes} bytes, over the limit of ${maxMessageSize} for messages`
-    if (this.#depth >= DEPTH_MAX) return 'exchanges with prefixes lead it round in a circle'
+    if (hopsOf(message.publisher) >= HOPS_MAX) return 'exchanges with prefixes lead it round in a circle'
     const reason = this.#alarms?.reason
     return reason === undefined ? undefined : `the broker is ${reason}`
   }
@@ -192,12 +197,13 @@ export class Bridge implements AlarmListener {
       publisher instanceof Departure
         ? publisher.original(message, changes)
         : this.#messages.make(message, source.name, routingKey, destination.durable, clock.now, changes)
-    this.#depth++
+    const { hops } = this
+    this.#hops = hopsOf(publisher) + 1
     try {
       const besides = destination instanceof Exchange ? this.#sameTopic(source) : []
       return (source.host as VirtualHost).deliver(bindings, published, besides, follower)
     } finally {
-      this.#depth--
+      this.#hops = hops
       if (this.#alarms?.flow) this.#holdBack(publisher)
     }
   }
@@ -231,4 +237,8 @@ export class Bridge implements AlarmListener {
     this.#heldBack.add(publisher)
     publisher.holdBack()
   }
+}
+
+function hopsOf(publisher: Publisher): number {
+  return publisher instanceof Departure ? publisher.hops : 0
 }

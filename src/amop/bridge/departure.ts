@@ -33,6 +33,8 @@ export class Departure implements Outlet, Publisher {
   readonly access = FULL_ACCESS
   readonly sendsOnce = true
   unanswered = 0
+  /** How often the message has gone from a topic to queues before. */
+  readonly hops: number
   readonly #bridge: Bridge
   readonly #topic: string
   readonly #isUnicast: boolean
@@ -45,6 +47,7 @@ export class Departure implements Outlet, Publisher {
 
   constructor(bridge: Bridge, exchange: string, topic: string, isUnicast: boolean, origin: Origin | undefined) {
     this.#bridge = bridge
+    this.hops = bridge.hops
     this.name = `exchange '${exchange}'`
     this.#topic = topic
     this.#isUnicast = isUnicast
@@ -115,7 +118,7 @@ export class Departure implements Outlet, Publisher {
       changes === undefined
         ? buffer.subarray(propertiesAt, propertiesAt + propertiesLength)
         : replaceProperties(buffer, propertiesAt, propertiesLength, changes)
-    return Message.of(kept.exchange, kept.routingKey, properties, message.data)
+    return Message.of(kept.exchange, kept.routingKey, properties, message.data, kept.marks)
   }
 
   #send(message: Message): void {
@@ -133,7 +136,7 @@ export class Departure implements Outlet, Publisher {
   #keep(message: Message): void {
     const { buffer, propertiesAt, propertiesLength } = message
     const properties = buffer.subarray(propertiesAt, propertiesAt + propertiesLength)
-    const kept = Message.of(message.exchange, message.routingKey, properties, NO_BODY)
+    const kept = Message.of(message.exchange, message.routingKey, properties, NO_BODY, message.marks)
     const view = kept.properties(new PropertyView())
     const { replyTo } = view
     if (replyTo === undefined) this.#outcome = new PendingOutcome()
