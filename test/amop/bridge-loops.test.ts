@@ -217,6 +217,18 @@ for (const [why, args, act] of [
   })
 }
 
+test('a dead letter that goes through the bridge keeps its history', (t) => {
+  const node = new BridgeNode()
+  const client = node.client().queue('final')
+  client.queue('q', { 'x-dead-letter-exchange': 'amq.amop', 'x-dead-letter-routing-key': 'jobs' })
+  client.queue('r', { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'final' }).bind('r', 'jobs')
+  client.publish('q', { exchange: '', body: 'x', headers: { 'x-amop-mode': 'unicast' } })
+  client.consume('q').reject(client.expectDelivery())
+  client.consume('r').reject(client.expectDelivery())
+  const deaths = client.get('final').properties.headers?.get('x-death')
+  t.is(deaths?.type === 'A' ? deaths.value.length : 0, 2)
+})
+
 test('a dead letter does not come back to its queue through a bound exchange', (t) => {
   const node = new BridgeNode()
   const client = node.client().exchange('x', 'fanout').exchange('p', 'x-amop', { 'x-amop-prefix': 'p.' })
