@@ -133,12 +133,24 @@ export class Recovery {
     const missing = previous >= start && previous >= startOf(all) && this.#filled.at(-1) !== previous
     if (missing) {
       this.#missing.push(previous)
-      this.#log.error(`journal file ${previous} is missing, what it held is lost; everything else is kept`, {
-        before: number,
-      })
+      this.#tellMissing(previous, number, all)
     }
     this.#checkEnd(file, missing)
     this.#next = Math.max(this.#next, firstPosition)
+  }
+
+  #tellMissing(previous: number, number: number, all: readonly FoundFile[]): void {
+    const headless = all.find((file) => file.number > number && file.header === undefined)
+    // The oldest file there is, and what a checkpoint says comes in the head of one behind it.
+    if (this.#last === undefined && headless !== undefined) {
+      this.#log.warn(
+        `journal file ${previous} is missing: a checkpoint has removed it, or what it held is lost; the head of journal file ${headless.number}, which is damaged, would tell`,
+      )
+      return
+    }
+    this.#log.error(`journal file ${previous} is missing, what it held is lost; everything else is kept`, {
+      before: number,
+    })
   }
 
   /** A file of the same run says where it goes on: what came before must reach up to there. */
