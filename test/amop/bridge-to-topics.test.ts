@@ -7,11 +7,12 @@ import {
   encodeTxRollback,
   encodeTxSelect,
   integerOf,
+  QUEUE_BIND_OK,
   TX_COMMIT_OK,
   TX_ROLLBACK_OK,
   TX_SELECT_OK,
 } from '../../src/codec/index.ts'
-import type { Delivery } from '../amqp/harness.ts'
+import { type Delivery, LateJournal } from '../amqp/harness.ts'
 import { type BridgeClient, BridgeNode } from './bridge-harness.ts'
 
 const UNICAST = { 'x-amop-mode': 'unicast' }
@@ -197,6 +198,25 @@ test('when a queue has failed and an SDK answers, the answer is published', (t) 
   client.publish('jobs', { body: 'x', properties: { replyTo: 'answers' }, headers: UNICAST })
   client.reject(client.expectDelivery())
   sdk.answer(sdk.expectUnicast(), 'from the SDK')
+  t.deepEqual(client.bodies('answers'), ['from the SDK'])
+})
+
+test('the answer of an SDK is published although a queue that was too slow has the message, too', (t) => {
+  const journal = new LateJournal()
+  const node = new BridgeNode({ settings: { choice: 'round-robin' }, journal })
+  const client = node.client().queue('answers').queue('slow', {}, true)
+  client.sendBind('slow', 'jobs', { 'x-amop-role': 'subscriber' })
+  journal.complete()
+  node.node.settle()
+  client.expect(QUEUE_BIND_OK)
+  const sdk = node.sdk('jobs')
+  client.publish('jobs', { properties: { replyTo: 'answers', deliveryMode: 2 }, headers: UNICAST })
+  sdk.expectNothing()
+  node.advance(5000)
+  const request = sdk.expectUnicast()
+  journal.complete()
+  node.node.settle()
+  sdk.answer(request, 'from the SDK')
   t.deepEqual(client.bodies('answers'), ['from the SDK'])
 })
 

@@ -110,6 +110,8 @@ export class BoundListener implements Listener {
 
   /** The queue has it, or a consumer has acknowledged it: that is the answer. */
   received(unicast: Unicast): void {
+    // Too late: somebody else answers, and that is to be heard.
+    if (!this.#waiting.has(unicast)) return
     if (unicast.publisher instanceof Departure) unicast.publisher.leaveReplyToConsumer()
     const { seq, topic } = unicast
     this.answer(unicast, makeTopicPacket(PacketType.RESPONSE, seq, ResultCode.SUCCESS, topic as string, NO_DATA))
