@@ -1,4 +1,4 @@
-import { accessRefused, type Exchange } from '../broker/index.ts'
+import { accessRefused, type Exchange, type VirtualHost } from '../broker/index.ts'
 import {
   type ExchangeBind,
   type ExchangeDeclare,
@@ -22,7 +22,7 @@ export function exchangeDeclare(channel: Channel, method: ExchangeDeclare): void
     vhost.exchange(name)
   } else {
     const type = method.type
-    vhost.exchangeType(type)
+    const exchangeType = vhost.exchangeType(type)
     checkAccess(channel, 'configure', 'exchange', name)
     const args = method.arguments
     const alternate = textOf(args.get('alternate-exchange'))
@@ -31,10 +31,24 @@ export function exchangeDeclare(channel: Channel, method: ExchangeDeclare): void
       checkAccess(channel, 'write', 'exchange', alternate)
       checkAuthority(channel, 'publish', vhost.exchanges.get(alternate), undefined)
     }
+    if (exchangeType.authorize !== undefined && isAwaited(vhost, name)) {
+      // Whoever made those was not asked: there was no exchange yet.
+      exchangeType.validate(vhost.name, name, args)
+      const user = channel.connection.user?.name ?? ''
+      exchangeType.authorize({ host: vhost, name, arguments: args }, user, 'publish', undefined)
+    }
     const { durable, autoDelete, internal } = method
     vhost.declareExchange({ name, type, durable, autoDelete, internal, arguments: args })
   }
   if (!method.noWait) channel.send(encodeExchangeDeclareOk(channel.number, {}))
+}
+
+/** Whether it is yet to be made, and messages will come to it at once: dead letters, or what other exchanges cannot route. */
+function isAwaited(vhost: VirtualHost, name: string): boolean {
+  if (vhost.exchanges.has(name)) return false
+  for (const { deadLetterExchange } of vhost.queues.values()) if (deadLetterExchange === name) return true
+  for (const { alternateExchange } of vhost.exchanges.values()) if (alternateExchange === name) return true
+  return false
 }
 
 export function exchangeDelete(channel: Channel, method: ExchangeDelete): void {

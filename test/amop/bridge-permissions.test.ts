@@ -1,7 +1,7 @@
 import test from 'ava'
 import { type PermissionRules, TopicPermissions } from '../../src/amop/index.ts'
-import { Table } from '../../src/codec/index.ts'
-import { BridgeNode } from './bridge-harness.ts'
+import { EXCHANGE_DECLARE_OK, encodeExchangeDeclare, fromObject, Table } from '../../src/codec/index.ts'
+import { type BridgeClient, BridgeNode } from './bridge-harness.ts'
 
 const RULES: PermissionRules = {
   rules: [{ who: { user: ['billing'] }, publish: ['bills.*'], subscribe: ['orders.*'] }],
@@ -79,3 +79,35 @@ test('rules that are read anew hold for the next publish', (t) => {
   again.publish('orders.new')
   t.is(again.expectConfirm(), 'ack 1')
 })
+
+for (const [way, declare] of [
+  ['dead letters', (client) => client.queue('q', { 'x-dead-letter-exchange': 'later' })],
+  [
+    'what another exchange cannot route',
+    (client) => client.exchange('open', 'direct', { 'alternate-exchange': 'later' }),
+  ],
+] as const satisfies [string, (client: BridgeClient) => unknown][]) {
+  test(`naming an exchange for ${way} before it is made is no way round the rules`, (t) => {
+    const node = new BridgeNode({ permissions: new TopicPermissions(RULES) })
+    const declareLater = (prefix: string, type = 'x-amop') => {
+      return encodeExchangeDeclare(1, {
+        exchange: 'later',
+        type,
+        arguments: fromObject({ 'x-amop-prefix': prefix, ...(type !== 'x-amop' && { 'x-delayed-type': 'x-amop' }) }),
+      })
+    }
+    for (const type of ['x-amop', 'x-delayed-message']) {
+      const client = node.client('billing')
+      declare(client)
+      client.send(declareLater('orders.', type))
+      t.regex(client.expectChannelClose(1), /^403 .*topic that begins with 'orders.' refused for user 'billing'/)
+    }
+    t.false(node.vhost.exchanges.has('later'))
+    const allowed = node.client('billing')
+    allowed.send(declareLater('bills.'))
+    allowed.expect(EXCHANGE_DECLARE_OK)
+    // Declared once more, it is only looked at.
+    allowed.send(declareLater('bills.'))
+    allowed.expect(EXCHANGE_DECLARE_OK)
+  })
+}

@@ -1,6 +1,6 @@
 import { textOf } from '../../codec/index.ts'
 import { preconditionFailed } from '../errors.ts'
-import { type Exchange, type ExchangeType, validateExchangeArguments } from './exchange.ts'
+import { type AuthorizedExchange, type ExchangeType, validateExchangeArguments } from './exchange.ts'
 import { findExchangeType } from './types.ts'
 
 const NAME = 'x-delayed-message'
@@ -34,6 +34,6 @@ export function delayedExchange(types: ReadonlyMap<string, ExchangeType>): Excha
   }
 }
 
-function innerType(types: ReadonlyMap<string, ExchangeType>, exchange: Exchange): ExchangeType {
+function innerType(types: ReadonlyMap<string, ExchangeType>, exchange: AuthorizedExchange): ExchangeType {
   return findExchangeType(types, textOf(exchange.arguments.get('x-delayed-type')) ?? '')
 }

@@ -42,6 +42,9 @@ export interface Router {
   route(routingKey: string, message: Message, into: RouteTargets): void
 }
 
+/** What an exchange is, or will be, as far as `authorize` looks at it. */
+export type AuthorizedExchange = Pick<Exchange, 'host' | 'name' | 'arguments'>
+
 /** A kind of exchange; `createExchangeTypes` has the built-in ones, other rooms register theirs beside them. */
 export interface ExchangeType {
   readonly name: string
@@ -59,7 +62,12 @@ export interface ExchangeType {
    * @param routingKey undefined for every one: the messages will come with keys of their own.
    * @throws AmqpError 403
    */
-  authorize?(exchange: Exchange, user: string, action: 'publish' | 'subscribe', routingKey: string | undefined): void
+  authorize?(
+    exchange: AuthorizedExchange,
+    user: string,
+    action: 'publish' | 'subscribe',
+    routingKey: string | undefined,
+  ): void
   /** @throws AmqpError 406 when an exchange of this type cannot have these arguments. */
   validate(vhost: string, name: string, args: Table): void
   create(exchange: Exchange): Router
