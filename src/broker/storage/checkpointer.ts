@@ -396,18 +396,26 @@ export class Checkpointer {
     for (let index = 0; index < parts.length; index += filesMax) {
       const rewritten: Part[] = []
       const old: WrittenSlab[] = []
-      for (const part of parts.slice(index, index + filesMax)) {
-        const before = await this.#rewrite(part)
-        if (before === undefined) continue
-        rewritten.push(part)
-        old.push(before)
+      try {
+        for (const part of parts.slice(index, index + filesMax)) {
+          const before = await this.#rewrite(part)
+          if (before === undefined) continue
+          rewritten.push(part)
+          old.push(before)
+        }
+      } finally {
+        // Also of a disk that has become full meanwhile: two files of one slab are one too many.
+        await this.#replace(rewritten, old)
       }
-      await this.#sync(rewritten)
-      // Not before the journal knows of the new ones.
-      for (const { file, bodies } of old) {
-        this.#context.storage.dropSegment(file)
-        bodies?.release(this.#context)
-      }
+    }
+  }
+
+  /** The old files go, not before the journal knows of the new ones. */
+  async #replace(rewritten: readonly Part[], old: readonly WrittenSlab[]): Promise<void> {
+    await this.#sync(rewritten)
+    for (const { file, bodies } of old) {
+      this.#context.storage.dropSegment(file)
+      bodies?.release(this.#context)
     }
   }
 
