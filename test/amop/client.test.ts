@@ -175,6 +175,20 @@ test('a handler that throws an AmopError answers with its code and text', async 
   t.is(error.data?.toString(), 'sold out')
 })
 
+for (const code of [0, 2 ** 31, 1.5, Number.NaN]) {
+  test(`a handler that throws an AmopError with code ${code}, which no frame can say, answers with result 1`, async (t) => {
+    const net = network()
+    const client = await net.connect(t)
+    await client.subscribe('sync', () => {
+      throw new AmopError(code, 'x')
+    })
+    await client.subscribe('async', async () => {
+      throw new AmopError(code, 'x')
+    })
+    for (const topic of ['sync', 'async']) await failsWith(t, 1, client.unicast(topic, 'x'))
+  })
+}
+
 test('a handler that returns something else than bytes, a text or nothing counts as failed', async (t) => {
   const net = network()
   const client = await net.connect(t)

@@ -16,7 +16,10 @@ export interface AmopErrorDetails {
  */
 export class AmopError extends Error {
   override readonly name = 'AmopError'
-  /** See `ResultCode`, and docs/amop-codes.md for who makes each; any other number is the subscribing program's. */
+  /**
+   * See `ResultCode`, and docs/amop-codes.md for who makes each; any other whole number of 32 bits is the subscribing
+   * program's.
+   */
   readonly code: number
   readonly topic: string | undefined
   readonly seq: string | undefined
