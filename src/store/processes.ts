@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 /** A process, told apart from a later one with the same number. What the system does not say is ''. */
 export interface ProcessIdentity {
@@ -32,6 +32,7 @@ export const systemProcesses: Processes = {
   isRunning({ pid, started, boot, namespace }: ProcessIdentity): boolean {
     const { self } = systemProcesses
     if (boot !== self.boot || namespace !== self.namespace || !exists(pid)) return false
+    if (hasEnded(pid)) return false
     const startedNow = startOf(pid)
     return started === '' || startedNow === '' || started === startedNow
   },
@@ -46,10 +47,30 @@ function exists(pid: number): boolean {
   }
 }
 
+/**
+ * Whether it was killed and its parent has not asked for its exit code: it keeps its number until then, which may be never.
+ * While it has other threads one of them may still be in the middle of a write.
+ */
+function hasEnded(pid: number): boolean {
+  return statOf(pid)[0] === 'Z' && threadsOf(pid) <= 1
+}
+
+function threadsOf(pid: number): number {
+  try {
+    return readdirSync(`/proc/${pid}/task`).length
+  } catch {
+    return 0
+  }
+}
+
 function startOf(pid: number): string {
+  return statOf(pid)[19] ?? ''
+}
+
+/** From the third field on, the state: the second is the program's name in brackets and may hold anything. */
+function statOf(pid: number): string[] {
   const stat = readText(`/proc/${pid}/stat`)
-  // The second field is the program's name in brackets and may hold anything; the start is the 22nd.
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
 }
 
 function pidNamespace(): string {

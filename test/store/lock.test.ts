@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { JournalError, openFileJournal, type Processes, type ProcessIdentity } from '../../src/store/index.ts'
 import { RecordingLogger } from '../helpers/recording-logger.ts'
+import { until } from '../helpers/until.ts'
 import { temporaryDirectory } from './directory.ts'
 import { Disk } from './disk.ts'
 import { DiskLayer } from './disk-layer.ts'
@@ -37,6 +38,30 @@ test('another process holds the directory until it is gone, however it went', as
   const log = new RecordingLogger()
   const journal = await openFileJournal({ directory, log })
   t.truthy(log.find(`took over the data directory from process ${child.pid}`))
+  await journal.close()
+})
+
+const onLinux = process.platform === 'linux' ? test : test.skip
+
+onLinux('a process that was killed and not waited for by its parent holds nothing', async (t) => {
+  const directory = temporaryDirectory(t)
+  const program = fileURLToPath(new URL('./kill-child.js', import.meta.url))
+  // `sleep` takes the place of the shell that has started the program, and waits for nobody.
+  const parent = spawn('sh', ['-c', '"$@" & exec sleep 60', 'sh', process.execPath, program, directory, '1'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.teardown(() => parent.kill('SIGKILL'))
+  await once(parent.stdout, 'data')
+  parent.stdout.resume()
+  const error = await t.throwsAsync(openFileJournal({ directory }), { message: /in use by process \d+$/ })
+  const pid = Number(error?.message.match(/\d+$/)?.[0])
+  t.teardown(() => existsSync(`/proc/${pid}`) && process.kill(pid, 'SIGKILL'))
+  process.kill(pid, 'SIGKILL')
+  await until('it has ended, with all its threads', () => {
+    return readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z ') && readdirSync(`/proc/${pid}/task`).length === 1
+  })
+  const journal = await openFileJournal({ directory })
+  t.true(existsSync(`/proc/${pid}`))
   await journal.close()
 })
 
