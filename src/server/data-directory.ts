@@ -33,8 +33,8 @@ export function openDataDirectory(path: string): void {
   }
 }
 
-/** Not mkdir's own `recursive`: Node loops for ever where the parent is there and yet nothing can be made, as in /proc. */
-function makeDirectory(path: string): void {
+/** With those above it. Not mkdir's own `recursive`: Node loops for ever where the parent is there and yet nothing can be made, as in /proc. */
+export function makeDirectory(path: string): void {
   try {
     mkdirSync(path, { mode: 0o750 })
   } catch (error) {

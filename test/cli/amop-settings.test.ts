@@ -97,6 +97,13 @@ test('amop-certs --both makes a set of each kind', async (t) => {
   for (const kind of ['secp256k1', 'rsa']) t.true(existsSync(join(certs, kind, 'sdk', 'sdk.key')))
 })
 
+const onLinux = process.platform === 'linux' ? test : test.skip
+
+onLinux('amop-certs says where no directory can be made', async (t) => {
+  const why = /^cannot write \/proc\/leveret\/certs\/.*: (no directory can be made there|this user may not)$/
+  await t.throwsAsync(makeCertificates('/proc/leveret/certs'), { message: why })
+})
+
 test('what amop-certs cannot mean is said', async (t) => {
   const directory = join(await temporaryDirectory(t), 'certs')
   const missing = join(directory, 'ca.crt')

@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { makeDirectory } from '../data-directory.ts'
 import type { CertificateAndKey, CertificateSet } from './certificates.ts'
 import type { AmopFiles } from './options.ts'
 import { type SdkConfiguration, sdkFiles } from './sdk-files.ts'
@@ -101,7 +102,7 @@ export class CertificateDirectory {
     const path = join(this.path, name)
     const partial = `${path}.part`
     try {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o750 })
+      makeDirectory(dirname(path))
       writeFileSync(partial, text, { mode, flush: true })
       renameSync(partial, path)
     } catch (error) {
@@ -122,16 +123,16 @@ export class CertificateDirectoryError extends Error {
   readonly code: string
 
   constructor(what: 'read' | 'write', path: string, cause: NodeJS.ErrnoException) {
-    super(`cannot ${what} ${path}: ${reason(cause)}`, { cause })
+    super(`cannot ${what} ${path}: ${reason(what, cause)}`, { cause })
     this.name = 'CertificateDirectoryError'
     this.code = cause.code ?? 'UNKNOWN'
   }
 }
 
-function reason({ code, message }: NodeJS.ErrnoException): string {
+function reason(what: 'read' | 'write', { code, message }: NodeJS.ErrnoException): string {
   switch (code) {
     case 'ENOENT':
-      return 'there is no such file'
+      return what === 'read' ? 'there is no such file' : 'no directory can be made there'
     case 'EACCES':
     case 'EPERM':
       return 'this user may not'
