@@ -73,7 +73,7 @@ export class Handshake {
     const header = buffer.subarray(at, at + PROTOCOL_HEADER.length)
     if (!header.equals(PROTOCOL_HEADER) && !header.equals(OLD_PROTOCOL_HEADER)) {
       connection.log.warn(
-        `connection ${connection.name} does not speak AMQP 0-9-1 (it began with ${JSON.stringify(header.toString('latin1'))}), closing it`,
+        `connection ${connection.name} does not speak AMQP 0-9-1 (${describeBeginning(header)}), closing it`,
       )
       connection.out.append(PROTOCOL_HEADER)
       connection.end()
@@ -229,6 +229,14 @@ export class Handshake {
     connection.out.append(encodeConnectionOpenOk(0, {}))
     connection.opened()
   }
+}
+
+/** The content type of a handshake record, and the first byte of every version since SSL 3.0. */
+const TLS_HANDSHAKE = Buffer.of(0x16, 0x03)
+
+function describeBeginning(bytes: Buffer): string {
+  if (bytes.subarray(0, 2).equals(TLS_HANDSHAKE)) return 'it began with a TLS handshake, which has a port of its own'
+  return `it began with ${JSON.stringify(bytes.toString('latin1'))}`
 }
 
 function checkNegotiated(name: string, value: number, minimum: number, maximum: number): void {

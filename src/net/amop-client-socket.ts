@@ -67,6 +67,7 @@ class ClientSocket implements AmopTransport {
   readonly #socket: Socket
   readonly #writes: JoinedWrites
   readonly #events: ConnectionEvents
+  readonly #tls: boolean
   #error: Error | undefined
   #opened = false
   #heard = false
@@ -74,6 +75,7 @@ class ClientSocket implements AmopTransport {
   readonly #taken = (): void => this.#events.writable()
   constructor(socket: Socket, tls: boolean, events: ConnectionEvents) {
     this.#socket = socket
+    this.#tls = tls
     // Only SDKs need each frame in a TLS record of its own: nodes read a stream, and the Java SDKs join what they send too.
     this.#writes = new JoinedWrites(socket)
     this.#events = events
@@ -118,6 +120,10 @@ class ClientSocket implements AmopTransport {
   }
 
   #reason(): string {
+    if (!this.#tls && this.#opened && !this.#heard) {
+      const what = this.#error === undefined ? 'closed' : 'reset'
+      return `the node ${what} the connection before its first answer; it may want TLS`
+    }
     if (this.#error !== undefined) return describe(this.#error)
     if (!this.#opened) return 'the node closed the connection'
     if (!this.#heard)

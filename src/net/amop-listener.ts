@@ -49,8 +49,6 @@ const HINTS: Readonly<Record<string, string>> = {
   ERR_SSL_NO_SHARED_CIPHER:
     'a Java from 16 on has no secp256k1: give its SDK BouncyCastle and OpenSSL, or RSA certificates to all',
   ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM: 'its certificate is of another kind than ours: both secp256k1, or both RSA',
-  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS',
-  ERR_SSL_HTTP_REQUEST: 'it speaks HTTP',
 }
 
 /**

@@ -57,6 +57,7 @@ test('garbage on the TLS port is closed with one line, and the next client gets 
   await until('the line is there', () => log.lines.length > 0)
   t.is(log.lines.length, 1)
   t.like(log.lines[0], { level: 'warn', message: 'TLS handshake failed' })
+  t.is(log.lines[0]?.fields?.hint, 'it does not speak TLS')
   t.is(machines.length, 0)
   const socket = dial(t, listener.port)
   socket.write('hello')
