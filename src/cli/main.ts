@@ -46,12 +46,14 @@ const SUBCOMMANDS: readonly Subcommand[] = [
   },
 ]
 
+const AMOP_COMMANDS = ['sub', 'pub']
+
 /** Runs the program `leveret`. @param args without the names of the program and its interpreter. */
 export async function main(args: readonly string[]): Promise<void> {
   try {
     await run(args)
   } catch (error) {
-    process.exitCode = report(error)
+    process.exitCode = report(error, args)
   }
 }
 
@@ -70,8 +72,10 @@ async function run(args: readonly string[]): Promise<void> {
     const command = name === wanted ? await load() : new Command(name)
     program.addCommand(inherit(command.summary(summary), program))
   }
-  if (words.length === 0) {
-    program.outputHelp()
+  // Said alone, the program and a command that only has others below it show which there are.
+  const alone = words.length === 0 ? program : program.commands.find((command) => command.name() === words.join(' '))
+  if (alone !== undefined && alone.commands.length > 0) {
+    alone.outputHelp()
     process.exitCode = ExitCode.USAGE
     return
   }
@@ -85,11 +89,19 @@ function inherit(command: Command, parent: Command): Command {
   return command
 }
 
+/** The help that knows the options and arguments of the command that was meant. */
+function helpFor([name = '', subcommand = '']: readonly string[]): string {
+  if (!SUBCOMMANDS.some((command) => command.name === name)) return 'leveret --help'
+  return name === 'amop' && AMOP_COMMANDS.includes(subcommand)
+    ? `leveret amop ${subcommand} --help`
+    : `leveret ${name} --help`
+}
+
 /** Says in one line what went wrong. @returns the exit code that goes with it. */
-function report(error: unknown): number {
+function report(error: unknown, args: readonly string[]): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return ExitCode.OK
-    complain(`${error.message.replace(/^error: |\.$/g, '')}; see leveret --help`)
+    complain(`${error.message.replace(/^error: |\.$/g, '')}; see ${helpFor(args)}`)
     return ExitCode.USAGE
   }
   if (error instanceof UsageError) {

@@ -66,7 +66,7 @@ export function ping({ host, port, timeout }: SettingsOf<typeof PING_SETTINGS>):
           : `fails: ${describeSystemError(error)}`,
       )
     })
-    socket.on('end', () => fail('closed the connection without an answer'))
+    socket.on('end', () => fail('closed the connection without an answer: it may want TLS, or be no port for AMQP'))
     socket.on('data', (chunk) => {
       let answer: string | undefined
       try {

@@ -91,7 +91,7 @@ test('what is wrong is one line: a node that is away, certificates that are miss
     [2, /^leveret: --certs DIR is needed, .*leveret amop-certs DIR makes them$/, ['pub', 'x', 'y']],
     [
       2,
-      /^leveret: --certs: cannot read .*no-such.*ca\.crt: ENOENT$/,
+      /^leveret: --certs: cannot read .*no-such.*ca\.crt: there is no such file$/,
       ['sub', 'x', '--certs', join(directory, 'no-such')],
     ],
     [
@@ -100,7 +100,17 @@ test('what is wrong is one line: a node that is away, certificates that are miss
       ['sub', 'x', '--node', 'here:x', '--certs', directory],
     ],
     [2, /^leveret: --count: "0" is not a whole number/, ['pub', 'x', 'y', '--count', '0', ...args]],
-    [2, /^leveret: missing required argument 'text'; see leveret --help$/, ['pub', 'x']],
+    [2, /^leveret: missing required argument 'text'; see leveret amop pub --help$/, ['pub', 'x']],
+    [
+      2,
+      /^leveret: unknown command 'publ' \(Did you mean pub\?\); see leveret amop --help$/,
+      ['publ', 'x', '--certs', 'y'],
+    ],
+    [
+      1,
+      /the node (closed|reset) the connection before its first answer; it may want TLS$/,
+      ['pub', 'x', 'y', ...args, '--plain'],
+    ],
     [1, /^leveret: a topic has at most 254 bytes of UTF-8, 'x{40}…' has 255$/, ['sub', 'x'.repeat(255), ...args]],
   ]
   for (const [code, line, words] of cases) {

@@ -67,6 +67,10 @@ test('ping of something that hangs up ends with 1', async (t) => {
   const port = await serve(t, (socket) => socket.end())
   const ping = leveret(t, ['ping', '--port', String(port)])
   t.is(await ping.exit(), 1)
+  t.is(
+    ping.stderr,
+    `leveret: 127.0.0.1:${port} closed the connection without an answer: it may want TLS, or be no port for AMQP\n`,
+  )
 })
 
 test('leveret version, --version and -V print the same version', async (t) => {

@@ -101,9 +101,9 @@ for (const [args, line] of [
   [['start', '--log-level', 'loud'], 'leveret: --log-level: "loud" is not one of error, warn, info, debug'],
   [['start', '--tls-port', '0'], 'leveret: --tls-port needs --tls-cert and --tls-key'],
   [['start', '--tls-cert', 'x'], 'leveret: --tls-cert needs --tls-port'],
-  [['start', '--no-such-flag'], "leveret: unknown option '--no-such-flag'; see leveret --help"],
+  [['start', '--no-such-flag'], "leveret: unknown option '--no-such-flag'; see leveret start --help"],
   [['begin'], "leveret: unknown command 'begin'; see leveret --help"],
-  [['start', 'x'], "leveret: too many arguments for 'start'. Expected 0 arguments but got 1; see leveret --help"],
+  [['start', 'x'], "leveret: too many arguments for 'start'. Expected 0 arguments but got 1; see leveret start --help"],
 ] as const) {
   test(`\`leveret ${args.join(' ')}\` is refused in one line`, async (t) => {
     const program = leveret(t, args)

@@ -5,6 +5,7 @@ import { Client } from '../../amop/index.ts'
 import { type AmopConnectOptions, amopClientOptions, parseNode } from '../../net/index.ts'
 import { UsageError } from '../errors.ts'
 import { checked } from '../settings/parsers.ts'
+import { reasonOf } from '../start/read-file.ts'
 import { valueFor } from './value-for.ts'
 
 /** What `sub` and `pub` have in common. */
@@ -60,7 +61,7 @@ function readCertificates(directory: string): { ca: Buffer; cert: Buffer; key: B
     try {
       return readFileSync(path)
     } catch (error) {
-      throw new UsageError(`--certs: cannot read ${path}: ${(error as NodeJS.ErrnoException).code}`)
+      throw new UsageError(`--certs: cannot read ${path}: ${reasonOf(error as NodeJS.ErrnoException)}`)
     }
   }
   return { ca: read('ca.crt'), cert: read('sdk.crt'), key: read('sdk.key') }

@@ -7,9 +7,20 @@ export function readFileOf(key: string, path: string): Buffer {
   try {
     return readFileSync(path)
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    const reason =
-      code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'this user may not read it' : message
-    throw new UsageError(`${flagOf(key)}: cannot read ${path}: ${reason}`)
+    throw new UsageError(`${flagOf(key)}: cannot read ${path}: ${reasonOf(error as NodeJS.ErrnoException)}`)
+  }
+}
+
+/** Why a file could not be read. */
+export function reasonOf({ code, message }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case 'ENOENT':
+      return 'there is no such file'
+    case 'EACCES':
+      return 'this user may not read it'
+    case 'EISDIR':
+      return 'it is a directory'
+    default:
+      return message
   }
 }
