@@ -94,7 +94,8 @@ for (const [name, bytes] of Object.entries({
       t.true(client.transport.ended)
       t.is(node.timers.size, 0)
       t.is(node.amqp.connections.size, 0)
-      const why = name === 'a TLS hello' ? 'it began with a TLS handshake, which has a port of its own' : 'it began with "'
+      const why =
+        name === 'a TLS hello' ? 'it began with a TLS handshake, which has a port of its own' : 'it began with "'
       t.truthy(node.log.find(`does not speak AMQP 0-9-1 (${why}`))
     }
   })
