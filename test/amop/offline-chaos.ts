@@ -1,4 +1,4 @@
-import { OfflineDelivery, Packet, PacketType } from '../../src/amop/index.ts'
+import { OfflineDelivery, Packet, PacketType, type PermissionRules, TopicPermissions } from '../../src/amop/index.ts'
 import {
   array,
   BASIC_ACK,
@@ -37,6 +37,11 @@ import { type BridgeClient, BridgeNode, type BridgeSdk } from './bridge-harness.
 const TOPICS = ['a', 'b', 'p.a', 'ü', '']
 const QUEUES = ['q0', 'q1', 'q2', 'q3', 'q4', 'q5']
 const EXCHANGES = ['amq.amop', 'amop2', 'prefixed', 'delayed', 'topic', 'fanout']
+
+const RULES: PermissionRules = {
+  rules: [{ who: { user: ['guest'] }, publish: ['a', 'p.*'], subscribe: ['b', 'p.*'] }],
+  others: { publish: ['a'], subscribe: ['a', 'b'] },
+}
 
 interface Held {
   readonly tag: number
@@ -103,6 +108,8 @@ export class Chaos {
   readonly journal: LateJournal | undefined
   readonly amqp: Amqp[] = []
   readonly sdks: BridgeSdk[] = []
+  /** Bytes that wait for the disk: many hold publishers back. */
+  unwritten = 0
   readonly pushed: { sdk: BridgeSdk; seq: string; topic: string }[] = []
 
   constructor(random: Random) {
@@ -111,6 +118,8 @@ export class Chaos {
     this.node = new BridgeNode({
       settings: { choice: this.random.pick(['random', 'round-robin', 'least-outstanding'] as const) },
       random: () => this.random.below(1000) / 1000,
+      unwritten: () => this.unwritten,
+      ...(this.random.below(3) === 0 && { maxMessageSize: 30 }),
       ...(this.journal && { journal: this.journal }),
     })
     this.delivery = new OfflineDelivery(this.node.context, this.node.node.virtualHosts, { vhost: '/' })
@@ -141,7 +150,7 @@ export class Chaos {
     while (this.sdks.length < 4) this.sdks.push(this.node.sdk())
     const amqp = random.pick(this.amqp)
     const sdk = random.pick(this.sdks)
-    switch (random.below(22)) {
+    switch (random.below(24)) {
       case 0:
         amqp.client.send(this.declare())
         break
@@ -226,6 +235,15 @@ export class Chaos {
       case 20:
         this.node.advance(random.pick([1, 50, 200, 1000, 5000, 6000]))
         break
+      case 21:
+        this.unwritten = random.below(3) === 0 ? 2 ** 40 : 0
+        this.node.advance(10)
+        break
+      case 22:
+        this.node.context.setPermissions(random.below(3) === 0 ? new TopicPermissions(RULES) : undefined)
+        this.node.node.turn.schedule()
+        this.node.node.settle()
+        break
       default:
         this.journal?.complete()
         this.node.node.settle()
@@ -236,6 +254,7 @@ export class Chaos {
   /** Time for all that waits to be over; queues would try for ever. */
   end(): void {
     this.delivery.close()
+    this.unwritten = 0
     for (let second = 0; second < 45; second++) {
       this.journal?.complete()
       this.node.node.settle()
@@ -256,8 +275,31 @@ export class Chaos {
       ...this.sdks.flatMap(({ session: { name, unanswered: own, outstanding } }) =>
         own + outstanding === 0 ? [] : [`${name} waits for ${own} and has ${outstanding}`],
       ),
+      ...this.sdks.flatMap(({ transport, name }) => (transport.paused ? [`${name} is not read any more`] : [])),
       ...Object.entries(counts).flatMap(([what, count]) => (count === 0 ? [] : [`${what} is ${count}`])),
     ]
+  }
+
+  /** What is still there when everybody has gone and every queue is deleted, in words. */
+  leftoversOfNobody(): string[] {
+    for (const { client } of this.amqp) client.disconnect()
+    for (const sdk of this.sdks) sdk.disconnect()
+    const { node, vhost, context } = this.node
+    for (const queue of [...vhost.queues.values()]) vhost.deleteQueue(queue)
+    for (const exchange of EXCHANGES.slice(1)) vhost.deleteExchange(exchange, false)
+    // Bound to itself, perhaps.
+    for (const { source, destination, routingKey, arguments: args } of [...vhost.exchange('amq.amop').incoming]) {
+      vhost.unbind(source, destination, routingKey, args)
+    }
+    this.journal?.complete()
+    this.node.advance(60_000)
+    const counts = {
+      timers: node.timers.size,
+      sessions: context.sessions.size,
+      topics: context.router.table.size,
+      waitersOfTheJournal: this.journal?.waiterCount ?? 0,
+    }
+    return Object.entries(counts).flatMap(([what, count]) => (count === 0 ? [] : [`${what} is ${count}`]))
   }
 
   read(): void {
