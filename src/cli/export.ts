@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream'
 import { Command } from 'commander'
+import { ReplyCode } from '../codec/index.ts'
 import { type ExportedMessage, explainStoreError, loadInspector } from '../server/index.ts'
 import { complain, ExitCode } from './errors.ts'
 import { messageLine } from './json-lines.ts'
@@ -19,6 +20,9 @@ export function exportCommand(): Command {
       try {
         await exportQueue(directory, vhost, queue, process.stdout)
       } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === ReplyCode.NOT_FOUND) {
+          throw new Error(`${error.message}; leveret check ${directory} lists the queues`, { cause: error })
+        }
         throw explainStoreError(directory, error)
       }
     })

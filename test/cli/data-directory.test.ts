@@ -259,7 +259,7 @@ test('leveret export --vhost looks into another virtual host, and a queue that i
   )
   const { code, stderr } = await exported(t, dataDir, 'small', '--vhost', 'shop')
   t.is(code, 1)
-  t.is(stderr, "leveret: NOT_FOUND - no queue 'small' in vhost 'shop'\n")
+  t.is(stderr, `leveret: NOT_FOUND - no queue 'small' in vhost 'shop'; leveret check ${dataDir} lists the queues\n`)
 })
 
 test('leveret export ends quietly when whoever reads it has seen enough', async (t) => {
