@@ -123,7 +123,7 @@ test('answers are the same when asked again, also after many other topics', (t) 
 for (const [what, text, message] of [
   ['no JSON', '{', /not JSON/],
   ['a list', '[]', /the file must be an object/],
-  ['no rules', '{}', /rules must be a list/],
+  ['no rules', '{}', /rules must be there and a list, which may be empty/],
   ['an unknown field', '{"rules":[],"other":{}}', /unknown field 'other'/],
   ['a rule about nobody', '{"rules":[{"publish":"*"}]}', /rules\[0\] names nobody/],
   ['a misspelt right', '{"rules":[{"user":"a"},{"user":"b","publishes":"*"}]}', /rules\[1\].*'publishes'/],

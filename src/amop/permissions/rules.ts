@@ -44,7 +44,7 @@ export function parsePermissions(text: string): PermissionRules {
     throw new PermissionFileError(`not JSON: ${jsonProblem(text, (error as Error).message)}`)
   }
   const file = fields(json, 'the file', ['rules', 'others'])
-  if (!Array.isArray(file.rules)) throw new PermissionFileError('rules must be a list')
+  if (!Array.isArray(file.rules)) throw new PermissionFileError('rules must be there and a list, which may be empty')
   return {
     rules: file.rules.map((rule, index) => readRule(rule, `rules[${index}]`)),
     others: file.others === undefined ? { publish: [], subscribe: [] } : readGrants(file.others, 'others', []),
