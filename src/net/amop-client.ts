@@ -16,6 +16,7 @@ const PORT = 20_200
  */
 export function amopClientOptions(options: AmopConnectOptions): ClientOptions {
   const { nodes, plain = false, ca, cert, key, ...settings } = options
+  if (!Array.isArray(nodes)) throw new TypeError("nodes is no list of texts, such as ['127.0.0.1:20200']")
   if (plain) return { nodes: nodes.map(parseNode), dial: createDial(undefined), settings }
   if (ca === undefined || cert === undefined || key === undefined) {
     throw new TypeError('certificates are missing: ca, cert and key are needed, in PEM form')

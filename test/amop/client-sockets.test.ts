@@ -107,7 +107,7 @@ test('a host that does not exist', async (t) => {
 test('something that closes the connection at once', async (t) => {
   const name = await listen(t, (socket) => socket.end())
   const error = await t.throwsAsync(connect(t, [name]), { instanceOf: AmopError })
-  t.regex(error?.message ?? '', /the node closed the connection before its first answer; it may not accept/)
+  t.regex(error?.message ?? '', /the node closed the connection before its first answer; it may want TLS/)
 })
 
 test('something that does not speak the protocol', async (t) => {
@@ -134,6 +134,9 @@ test('close leaves no socket at the node', async (t) => {
 test('options that cannot be are refused at once', async (t) => {
   const refused = (options: AmopClientOptions) => AmopClient.connect(options)
   await t.throwsAsync(refused({ nodes: [], plain: true }), { instanceOf: RangeError, message: /at least one node/ })
+  for (const nodes of [undefined, 'a:1']) {
+    await t.throwsAsync(refused({ nodes, plain: true } as never), { message: /^nodes is no list of texts, such as/ })
+  }
   await t.throwsAsync(refused({ nodes: ['a:b'], plain: true }), { message: "not a node: 'a:b' (host:port)" })
   await t.throwsAsync(refused({ nodes: ['a:99999'], plain: true }), { instanceOf: RangeError })
   await t.throwsAsync(refused({ nodes: ['a'] }), { instanceOf: TypeError, message: /certificates are missing/ })
