@@ -193,6 +193,23 @@ test('new permissions hold at once for those who are connected', async (t) => {
   await subscriber.answer(publisher.multicast('topic', 'allowed again'))
 })
 
+test('permissions in the form of the file are refused to a program, with the form that is taken', async (t) => {
+  const broker = await startBroker(t, { amop: {} })
+  const nobody = { publish: [], subscribe: [] }
+  const wrong: unknown[] = [
+    { rules: [{ user: 'u1', publish: '*' }], others: nobody },
+    { rules: [{ who: {}, ...nobody }], others: nobody },
+    { rules: [{ who: { user: 'u1' }, ...nobody }], others: nobody },
+    { rules: [], others: { publish: '*', subscribe: [] } },
+    { rulez: [] },
+  ]
+  for (const rules of wrong) {
+    const error = t.throws(() => broker.setAmopPermissions(rules as never), { name: 'OptionError' })
+    t.regex(error?.message ?? '', /^permissions: .* is not rules such as \{ rules: \[\{ who: /)
+    await t.throwsAsync(startBroker(t, { amop: { permissions: rules as never } }), { name: 'OptionError' })
+  }
+})
+
 const frames: [string, Buffer][] = [
   ['a length below that of a header', lengthOnly(41)],
   ['a length of nothing', lengthOnly(0)],

@@ -149,11 +149,34 @@ const PEM: Check = {
   holds: (value) => typeof value === 'string' || Buffer.isBuffer(value),
 }
 const RULES: Check = {
-  allowed: 'rules with a list `rules` and an object `others`',
+  // The file's form, where a rule names its party itself and a text stands for a list of one, is not that of a program.
+  allowed:
+    'rules such as { rules: [{ who: { user: ["u1"] }, publish: ["t*"], subscribe: [] }], others: { publish: [], subscribe: [] } }',
   holds: (value) => {
     const { rules, others } = Object(value) as Partial<PermissionRules>
-    return Array.isArray(rules) && typeof others === 'object' && others !== null
+    return (
+      Array.isArray(rules) && rules.every((rule) => hasGrants(rule) && namesSomebody(rule.who)) && hasGrants(others)
+    )
   },
+}
+
+function hasGrants(value: unknown): boolean {
+  const { publish, subscribe } = Object(value) as Partial<PermissionRules['others']>
+  return isTexts(publish) && isTexts(subscribe)
+}
+
+function namesSomebody(who: unknown): boolean {
+  const given = Object.values(Object(who)).filter((texts) => texts !== undefined)
+  return given.length > 0 && given.every(isTexts)
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((text) => typeof text === 'string')
+}
+
+/** @throws OptionError for rules that are none. @param name of the option, or of the argument. */
+export function checkPermissions(name: string, rules: PermissionRules | undefined): void {
+  if (rules !== undefined && !RULES.holds(rules)) throw new OptionError(name, rules, RULES.allowed)
 }
 
 /** What a version and a chain's id may be; the command line says the same. */
