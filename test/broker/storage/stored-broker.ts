@@ -184,6 +184,11 @@ export class StoredBroker {
     const { journalBytes = 64 * 1024 * 1024, ...options } = this.#options
     const resolved = resolveOptions({ log: silentLogger, ...options, dataDir: '/data', diskFreeLimit: 0 })
     this.layer = new DiskLayer(this.disk)
-    this.node = await BrokerNode.open(resolved, { files: this.layer, processes: newProcess(), journalBytes })
+    this.node = await BrokerNode.open(resolved, {
+      files: this.layer,
+      processes: newProcess(),
+      journalBytes,
+      reserveBytes: 0,
+    })
   }
 }
