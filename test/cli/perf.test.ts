@@ -292,6 +292,15 @@ test('what does not speak AMQP is told so', async (t) => {
   t.is(program.stderr, 'leveret-perf: what listens there does not speak AMQP 0-9-1\n')
 })
 
+test('an option that there is not is refused in one line, with the one that was meant', async (t) => {
+  const program = perf(t, ['throughput', '--durations', '1s'])
+  t.is(await program.exit(), 2)
+  t.is(
+    program.stderr,
+    "leveret-perf: unknown option '--durations' (Did you mean --duration?); see leveret-perf --help\n",
+  )
+})
+
 test('options that make no sense together are refused', async (t) => {
   for (const args of [
     ['--queues', '3', '--consumers', '2'],

@@ -59,7 +59,8 @@ export async function main(argv: readonly string[]): Promise<void> {
 /** Says in one line what is wrong with the command line. @returns the exit code. */
 function reportUsage(error: CommanderError | UsageError): number {
   if (error instanceof CommanderError && error.exitCode === 0) return ExitCode.OK
-  const reason = error.message.replace(/^error: |\.$/g, '')
+  // What commander thinks was meant is a line of its own.
+  const reason = error.message.replace(/^error: |\.$/g, '').replaceAll('\n', ' ')
   process.stderr.write(`leveret-perf: ${reason}; see leveret-perf --help\n`)
   return ExitCode.USAGE
 }
