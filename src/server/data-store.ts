@@ -203,6 +203,7 @@ export class DataStore {
   /** From here on nobody takes the journal's end for that of an orderly stop. Resolves when that is durable. */
   async start(): Promise<void> {
     await this.#relief?.start()
+    this.#relief?.check(this.#storedBytes)
     this.journal.append(new this.#durability.MarkRecord(), RecordType.STARTED)
     const refused = new Promise<never>((_resolve, reject) => {
       this.#refused = (error) => reject(new JournalError('failed', `it cannot be written: ${error.message}`, error))
@@ -216,6 +217,11 @@ export class DataStore {
   check(): void {
     this.#checkpointer?.check()
     this.#pager?.check()
+    this.#relief?.check(this.#storedBytes)
+  }
+
+  get #storedBytes(): number {
+    return this.journal.bytes + this.segments.bytes
   }
 
   /**

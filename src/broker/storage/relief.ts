@@ -3,6 +3,9 @@ import type { FileSystemSpace, Reserve } from '../../store/index.ts'
 import type { BrokerContext } from '../host.ts'
 import type { Checkpointer } from './checkpointer.ts'
 
+/** A directory with less than that has no reserve yet: those of tests come by the dozen. */
+const WORTH_BYTES = 1024 * 1024
+
 export interface ReliefOptions {
   readonly reserve: Pick<Reserve, 'bytes' | 'isHeld' | 'find' | 'make' | 'giveUp' | 'abandon'>
   readonly checkpointer: Pick<Checkpointer, 'isRunning' | 'relieve'>
@@ -38,6 +41,8 @@ export class Relief {
   #isStopped = false
   #pauseLooks = 0
   #skip = 0
+  /** There is none yet, and nothing that is worth one. */
+  #isWanted = false
   #relieveAt = 0
 
   constructor(context: BrokerContext, options: ReliefOptions) {
@@ -45,17 +50,24 @@ export class Relief {
     this.#options = options
   }
 
-  /** Sees to it that there is a reserve. Resolves when it is known whether there is room; made in the background. */
+  /** Sees to it that there will be a reserve. Resolves when it is known whether there is room for it. */
   async start(): Promise<void> {
     const { reserve, space } = this.#options
     if (this.#context.storage.isTight || (await reserve.find())) return
     const { freeBytes, totalBytes } = await space().catch(() => ({ freeBytes: 0, totalBytes: 0 }))
     if (totalBytes > 0 && freeBytes < 2 * reserve.bytes) this.tighten()
-    else {
-      this.#making = reserve.make().then((hasRoom) => {
-        if (!hasRoom && !this.#isStopped) this.tighten()
-      })
-    }
+    else this.#isWanted = true
+  }
+
+  /** Makes the reserve, in the background, once there is something that it could save. @param storedBytes in all files. */
+  check(storedBytes: number): void {
+    const { reserve } = this.#options
+    if (!this.#isWanted || storedBytes < Math.min(WORTH_BYTES, reserve.bytes / 4) || this.#isStopped) return
+    this.#isWanted = false
+    if (this.#context.storage.isTight) return
+    this.#making = reserve.make().then((hasRoom) => {
+      if (!hasRoom && !this.#isStopped) this.tighten()
+    })
   }
 
   /** There is no room and no reserve any more. */

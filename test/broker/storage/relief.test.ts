@@ -2,6 +2,7 @@ import test from 'ava'
 import { Clock, silentLogger, Timers } from '../../../src/base/index.ts'
 import type { BrokerContext } from '../../../src/broker/index.ts'
 import { Relief } from '../../../src/broker/storage/relief.ts'
+import type { BrokerNode } from '../../../src/server/node.ts'
 import type { FileSystemSpace } from '../../../src/store/index.ts'
 import { openNode } from '../../durability/open-node.ts'
 import { RecordingLogger } from '../../helpers/recording-logger.ts'
@@ -9,12 +10,36 @@ import { until } from '../../helpers/until.ts'
 import { Disk, failure } from '../../store/disk.ts'
 import { DiskLayer, type DiskLayerOptions } from '../../store/disk-layer.ts'
 
-const OPTIONS = { journalBytes: 1 << 20, reserveBytes: 1 << 20 }
+// So small that what every broker stores is worth it.
+const OPTIONS = { journalBytes: 1 << 20, reserveBytes: 1 << 10 }
 const RESERVE = '/data/reserve'
+
+/** Something worth a reserve. */
+function store(node: BrokerNode): void {
+  node.addVirtualHost('v'.repeat(250))
+  node.context.turn.schedule()
+}
 
 function layerWith(fault: NonNullable<DiskLayerOptions['fault']>): DiskLayer {
   return new DiskLayer(new Disk(), { fault })
 }
+
+test('a broker makes its reserve when there is something that it could save', async (t) => {
+  const layer = layerWith(() => undefined)
+  const node = await openNode(layer, { ...OPTIONS, reserveBytes: 1 << 16 })
+  const addVirtualHost = (name: string) => {
+    node.addVirtualHost(name)
+    node.context.turn.schedule()
+    return until('it is stored', () => node.context.journal.completed === node.context.journal.appended)
+  }
+  await addVirtualHost('a')
+  t.is(layer.disk.find(RESERVE), undefined)
+  for (let count = 0; layer.disk.find(RESERVE) === undefined && count < 500; count++) {
+    await addVirtualHost(`${count}`.padEnd(250))
+  }
+  t.not(layer.disk.find(RESERVE), undefined)
+  await node.close()
+})
 
 test('a reserve that cannot be made although there is room blocks nobody', async (t) => {
   const log = new RecordingLogger()
@@ -24,6 +49,7 @@ test('a reserve that cannot be made although there is room blocks nobody', async
     return operation === 'open' && path === RESERVE ? { error: failure('EACCES', path) } : undefined
   })
   const node = await openNode(layer, { ...OPTIONS, log })
+  store(node)
   await until('the end of what was tried', () => isRemoved)
   for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve))
   t.true(log.find(`cannot make the reserve ${RESERVE}`) !== undefined)
@@ -42,6 +68,7 @@ test('publishers go on when there is room again, also when the reserve cannot be
     return { error: failure('ENOSPC', path) }
   })
   const node = await openNode(layer, OPTIONS)
+  store(node)
   await until('the reserve', () => layer.disk.find(RESERVE) !== undefined)
   isFull = true
   isBroken = true
