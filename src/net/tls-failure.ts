@@ -11,9 +11,11 @@ const HINTS: Readonly<Record<string, string>> = {
 /** Says who could not finish a TLS handshake, and why. @param more what else goes into the line. */
 export function logTlsFailure(log: Logger, error: NodeJS.ErrnoException, socket: TLSSocket, more?: LogFields): void {
   const peer = socket.remoteAddress === undefined ? undefined : plainAddress(socket.remoteAddress)
-  const code = error.code ?? error.message
+  // Node drops a client whose certificate is not under the authority as if it had hung up.
+  const refusal = socket.authorizationError as unknown as string | null | undefined
+  const code = refusal || (error.code ?? error.message)
   const fields = { peer, error: code, ...more, hint: more?.hint ?? HINTS[code] }
   // A health check that connects and goes away says nothing about anybody's certificates.
-  if (error.code === 'ECONNRESET') log.debug('connection closed during the TLS handshake', fields)
+  if (code === 'ECONNRESET') log.debug('connection closed during the TLS handshake', fields)
   else log.warn('TLS handshake failed', fields)
 }

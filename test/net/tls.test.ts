@@ -85,6 +85,15 @@ test('with an authority given, a client without a certificate of it is refused',
   t.is(String((await once(anna, 'data'))[0]), 'hello')
 })
 
+test('a client whose certificate is of another authority is refused with a line that says so', async (t) => {
+  const log = new RecordingLogger()
+  const { listener } = await listen(t, echo, { tls: { ...server, ca: client.cert } }, log)
+  dial(t, listener.port, { cert: server.cert, key: server.key })
+  await until('the line is there', () => log.lines.length > 0)
+  t.like(log.lines[0], { level: 'warn', message: 'TLS handshake failed' })
+  t.regex(String(log.lines[0]?.fields?.error), /^(UNABLE_TO_|SELF_SIGNED_CERT_IN_CHAIN)/)
+})
+
 test('closing the listener also drops handshakes under way', async (t) => {
   const { listener } = await listen(t, undefined, { tls: server })
   const socket = connectPlain(listener.port, '127.0.0.1')
