@@ -68,5 +68,9 @@ function readCertificates(directory: string): { ca: Buffer; cert: Buffer; key: B
 }
 
 function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
+  try {
+    return statSync(path).isFile()
+  } catch {
+    return false
+  }
 }
