@@ -7,6 +7,8 @@ export interface ExchangeDeclaration {
   readonly autoDelete: boolean
   readonly internal: boolean
   readonly arguments: Table
+  /** The number that its delayed messages had before a restart. */
+  readonly uid?: number
 }
 
 export interface QueueDeclaration {

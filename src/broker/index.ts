@@ -6,6 +6,7 @@ export * from './errors.ts'
 export {
   type Binding,
   createExchangeTypes,
+  type DelayedMessages,
   Exchange,
   type ExchangeType,
   type Router,
@@ -26,7 +27,7 @@ export { Message, MessageMark } from './message.ts'
 export type { Outlet } from './outlet.ts'
 export { type OutcomeWaiter, PendingOutcome } from './pending-outcome.ts'
 export type { PublishResult, ResolvedPublish } from './publish-result.ts'
-export { type Follower, Queue, type QueueEnd, readExpiration } from './queue/index.ts'
+export { type Follower, Queue, type QueueEnd, readExpiration, type SlabHolder } from './queue/index.ts'
 export type { QueueWatcher } from './queue-watcher.ts'
 export { REPLY_TO, type ReplyConsumer, ReplyConsumers } from './reply-to.ts'
 export { Route } from './route.ts'

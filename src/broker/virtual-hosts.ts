@@ -55,6 +55,13 @@ export class VirtualHosts {
     return true
   }
 
+  /** The broker stops: no exchange lets anything go any more. */
+  stop(): void {
+    for (const host of this.all()) {
+      for (const { delayed } of host.exchanges.values()) delayed?.stop()
+    }
+  }
+
   names(): string[] {
     return [...this.#hosts.keys()]
   }

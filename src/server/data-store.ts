@@ -1,5 +1,13 @@
 import { UserReplay, type Users } from '../auth/index.ts'
-import { type BrokerContext, loadDurability, type Queue, RecordType, type VirtualHosts } from '../broker/index.ts'
+import {
+  type BrokerContext,
+  type DelayedMessages,
+  loadDurability,
+  type Queue,
+  RecordType,
+  type SlabHolder,
+  type VirtualHosts,
+} from '../broker/index.ts'
 import {
   type FileJournal,
   type FileLayer,
@@ -178,10 +186,16 @@ export class DataStore {
       for (const { file } of restored.segments) known.add(file.id)
       queue.restore(restored)
     }
+    // What is due leaves when timers run; letters of queues that are over their limits may have to wait there at once.
+    for (const delayed of delayedMessages(virtualHosts)) {
+      const restored = messages.take(delayed.uid)
+      if (restored === undefined) continue
+      for (const { file } of restored.segments) known.add(file.id)
+      delayed.restore(restored)
+    }
     bodies.forgetUnused()
     for (const { ref } of bodies.files) known.add(ref.id)
     for (const queue of storedQueues(virtualHosts)) queue.enforceLimits()
-    definitions.applyDelayed(virtualHosts, !messages.clean)
     this.isDamaged = report.damage.length > 0 || report.missing.length > 0
     // A journal without a single record beside files of messages is not one that never had any.
     const isLost = report.records === 0 && segments.ids.length > 0
@@ -275,7 +289,7 @@ export class DataStore {
       journal,
       journalBytes: this.#journalBytes,
       baseBytes,
-      queues: () => storedQueues(virtualHosts),
+      queues: () => storedHolders(virtualHosts),
       writeRest: (append) => {
         writeDefinitions(virtualHosts, append)
         users.write(append)
@@ -284,7 +298,7 @@ export class DataStore {
     })
     this.#pager = new Pager(context, {
       memoryBytes: this.#options.messageMemory,
-      queues: () => allQueues(virtualHosts),
+      queues: () => allHolders(virtualHosts),
     })
     if (this.#reserve.bytes === 0) return
     const { storage } = context
@@ -323,4 +337,20 @@ function* allQueues(virtualHosts: VirtualHosts): Iterable<Queue> {
 
 function* storedQueues(virtualHosts: VirtualHosts): Iterable<Queue> {
   for (const queue of allQueues(virtualHosts)) if (queue.stored) yield queue
+}
+
+function* delayedMessages(virtualHosts: VirtualHosts): Iterable<DelayedMessages> {
+  for (const virtualHost of virtualHosts.all()) {
+    for (const { delayed } of virtualHost.exchanges.values()) if (delayed !== undefined) yield delayed
+  }
+}
+
+function* allHolders(virtualHosts: VirtualHosts): Iterable<SlabHolder> {
+  yield* allQueues(virtualHosts)
+  yield* delayedMessages(virtualHosts)
+}
+
+function* storedHolders(virtualHosts: VirtualHosts): Iterable<SlabHolder> {
+  yield* storedQueues(virtualHosts)
+  for (const delayed of delayedMessages(virtualHosts)) if (delayed.stored) yield delayed
 }

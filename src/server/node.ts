@@ -199,6 +199,7 @@ export class BrokerNode {
     // Nothing more expires or is let go: the last checkpoint is the end of it.
     this.alarms.close()
     this.context.timers.clear()
+    this.virtualHosts.stop()
     this.#amopRoom?.bridge.close()
     try {
       await this.#store?.stop(this.context)

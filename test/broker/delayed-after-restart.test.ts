@@ -1,5 +1,5 @@
 import test from 'ava'
-import { Message } from '../../src/broker/index.ts'
+import { Message, MessageMark } from '../../src/broker/index.ts'
 import { fromObject } from '../../src/codec/index.ts'
 import { seeds } from '../amqp/seeds.ts'
 import { same } from '../codec/same.ts'
@@ -181,7 +181,8 @@ test('held messages count as memory after a restart, until they leave', (t) => {
   const bench = delaying()
   bench.publish('x', '', 'x'.repeat(10_000), delay(10))
   const after = bench.crash()
-  t.is(after.node.memory.used, bench.node.memory.used)
+  t.true(after.node.memory.used > 10_000)
+  t.is(after.node.memory.used, after.node.vhost.exchange('x').delayed?.bytes as number)
   after.node.vhost.clear()
   t.is(after.node.memory.used, 0)
   t.is(after.node.timers.size, 0)
@@ -210,14 +211,11 @@ test('a dead letter that waits is still one after a restart', (t) => {
   bench.queue('dying', { 'x-dead-letter-exchange': 'x', 'x-dead-letter-routing-key': 'rekeyed', 'x-message-ttl': 5 })
   bench.publish('', 'dying', 'letter', delay(100))
   bench.node.advance(10)
-  const [before] = [...(bench.node.vhost.exchange('x').delayed?.stored() ?? [])]
-  t.is(before?.message.marks, 0x30)
   const after = bench.crash()
-  const [held] = [...(after.node.vhost.exchange('x').delayed?.stored() ?? [])]
-  t.is(held?.message.marks, 0x30)
-  t.deepEqual(held?.message.buffer, before?.message.buffer)
   after.node.advance(200)
-  t.deepEqual(inQueue(after), ['letter'])
+  const [letter] = after.node.vhost.queue('q', undefined).peek(1)
+  t.is(letter?.body.toString(), 'letter')
+  t.is(letter?.marks, MessageMark.DEAD_LETTER | MessageMark.REKEYED)
 })
 
 test('delays, crashes and checkpoints in any order: everything arrives once, in order of its time', (t) => {

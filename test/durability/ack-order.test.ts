@@ -48,5 +48,5 @@ test('an ack is safe when something published after it is confirmed', (t) => {
 test('an ack is safe when something delayed that was published after it is confirmed', (t) => {
   const { act, types } = consuming('later', { headers: fromObject({ 'x-delay': 60_000 }) })
   act()
-  t.deepEqual(types(), [RecordType.SETTLED, RecordType.DELAYED])
+  t.deepEqual(types(), [RecordType.SETTLED, RecordType.MESSAGE])
 })

@@ -23,6 +23,7 @@ const DEAD = ['dead.0', 'dead.1']
 /** Takes what is published only for its confirm. */
 const BARRIER = 'barrier'
 const EXCHANGES = ['x0', 'x1', 'x2', 'x3']
+const DELAYING = 'x3'
 const KEYS = ['a.b', 'a.c', 'b.c']
 const BINDING_KEYS = [...KEYS, 'a.*', '#']
 const TTLS_MS = [10 * MINUTE_MS, 25 * MINUTE_MS, 60 * MINUTE_MS]
@@ -63,7 +64,7 @@ export class ModelRun {
     this.#time = time
     this.#hasLimits = this.#random.chance(0.5)
     this.#isShared = this.#random.chance(0.3)
-    this.#bytesMax = this.#isShared || this.#random.chance(0.2) ? 40_000 : 200
+    this.#bytesMax = this.#isShared || this.#random.chance(0.4) ? 40_000 : 200
     this.#host = new NodeHost(new Disk(), this.#random, {
       journalBytes: this.#random.between(2000, 50_000),
       batchBytes: this.#random.between(200, 4000),
@@ -179,7 +180,8 @@ export class ModelRun {
     const random = this.#random
     const name = pick(random, EXCHANGES)
     const options: ModelExchangeOptions = {
-      type: pick(random, ['direct', 'fanout', 'topic', 'delayed']),
+      // Which of two delaying exchanges lets something go first after a start is a matter of the moment.
+      type: pick(random, name === DELAYING ? ['delayed', 'topic'] : ['direct', 'fanout', 'topic']),
       isDurable: random.chance(0.85),
       ...(random.chance(0.3) ? { isDeduplicating: true } : {}),
     }

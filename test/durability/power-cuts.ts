@@ -61,7 +61,7 @@ export function newWorld(random: Random): World {
     topology,
     keys: new Keys(),
     comings: new Comings(topology.comings),
-    bytesMax: random.chance(0.3) ? 60_000 : 300,
+    bytesMax: random.chance(0.5) ? 60_000 : 300,
     sharedShare: random.chance(0.4) ? 0.5 : 0,
     messagesMax: 60,
     transientShare: 0.1,

@@ -48,7 +48,12 @@ export function restart(
       if (restored !== undefined) queue.restore(restored)
     }
   }
-  definitions.applyDelayed(node.virtualHosts, !messages.clean)
+  for (const vhost of node.virtualHosts.all()) {
+    for (const { delayed } of vhost.exchanges.values()) {
+      const restored = delayed && messages.take(delayed.uid)
+      if (restored !== undefined) delayed?.restore(restored)
+    }
+  }
   return { node, journal, gone }
 }
 

@@ -10,29 +10,30 @@ import {
 } from '../../codec/index.ts'
 import type { Position } from '../../store/index.ts'
 import { Message, MessageMark } from '../message.ts'
-import { type DelayedEntry, DelayedRecord, RecordType, releasedRecord } from '../storage/index.ts'
+import type { CrashTail } from '../queue/crash-tail.ts'
+import { JOURNALLED } from '../queue/record.ts'
+import type { RestoredQueue } from '../queue/restored.ts'
+import type { Slab } from '../queue/slab.ts'
+import { PLACE_SPAN } from '../queue/slabs.ts'
+import { MessageRecord, RecordType } from '../storage/index.ts'
 import type { Exchange } from './exchange.ts'
+import { HeldMessages } from './held-messages.ts'
+import { ReadAhead } from './read-ahead.ts'
 
 /** The longest delay there is, about 49 days; a longer one counts as none. Source: the RabbitMQ plugin. */
 export const DELAY_MAX_MS = 0xffff_ffff
 
-/** What a held message costs besides its bytes: the view, the entry, two buffers' heads. */
-const ENTRY_BYTES = 256
+/** About what a message takes in memory beside its body. */
+const HEAD_BYTES = 64
 
 /** How many due messages are let go at once, so that a million due together do not hold up the sockets. */
 const RELEASE_MAX = 1024
 
-/** Among those due at the same time, the one that came first, with the smaller id, leaves first. */
-interface Entry extends DelayedEntry {
-  /** It comes back after a restart. */
-  readonly stored: boolean
-}
-
 /**
- * The messages an exchange holds back until their time, as copies in a heap by due time, behind one timer. Their
- * bytes count as the node's memory. When due they go to the vhost, which routes them by the bindings of that moment;
- * `x-delay` then stands negated in their headers, so they are not held again here or further on, and a consumer can
- * tell how long they waited. Source: the RabbitMQ plugin.
+ * The messages an exchange holds back until their time, as copies in slabs, behind one timer: many of them lie in files
+ * (`HeldMessages`). When due they go to the vhost, which routes them by the bindings of that moment; `x-delay` then
+ * stands negated in their headers, so they are not held again here or further on, and a consumer can tell how long they
+ * waited. Source: the RabbitMQ plugin.
  *
  * Persistent messages of a durable exchange are kept over a restart: the journal has them until they are let go.
  */
@@ -40,24 +41,57 @@ export class DelayedMessages {
   /** What a confirm of the message held last waits for; 0 when it is not kept over a restart. */
   heldPosition: Position = 0
   readonly #exchange: Exchange
-  readonly #view = new PropertyView()
-  readonly #heap: Entry[] = []
-  readonly #release = (): void => this.#releaseDue()
+  readonly #properties = new PropertyView()
+  readonly #view = new Message()
+  readonly #record = new MessageRecord()
+  readonly #held: HeldMessages
+  readonly #ahead: ReadAhead
+  readonly #wake = (): void => {
+    this.#timer = undefined
+    this.#run(this.#exchange.host.context.clock.now)
+  }
   #timer: Timer | undefined
-  #bytes = 0
+  #stopped = false
 
-  constructor(exchange: Exchange) {
+  /** @param uid the number that it had in the journal before a restart. */
+  constructor(exchange: Exchange, uid?: number) {
     this.#exchange = exchange
+    this.#held = new HeldMessages(exchange, uid, () => this.#run(exchange.host.context.clock.refresh()))
+    this.#ahead = new ReadAhead(this.#held)
   }
 
   /** How many messages wait. */
   get size(): number {
-    return this.#heap.length
+    return this.#held.size
   }
 
   /** What they cost in memory. */
   get bytes(): number {
-    return this.#bytes
+    return this.#held.bytes + this.#ahead.bytes
+  }
+
+  /** Stands for them in the journal, as the uids of queues do. */
+  get uid(): number {
+    return this.#held.uid
+  }
+
+  /** Some of them come back after a restart. */
+  get stored(): boolean {
+    return this.#held.stored
+  }
+
+  get deleted(): boolean {
+    return this.#held.deleted
+  }
+
+  /** What the last crash has left open. */
+  get crashTail(): CrashTail | undefined {
+    return this.#held.crashTail
+  }
+
+  /** All slabs that hold something. */
+  slabs(): Iterable<Slab> {
+    return this.#held.slabs.alive()
   }
 
   /**
@@ -66,144 +100,147 @@ export class DelayedMessages {
    */
   hold(message: Message): boolean {
     if ((message.propertyFlags & PropertyFlag.HEADERS) === 0) return false
-    const headers = message.properties(this.#view).headers
+    const headers = message.properties(this.#properties).headers
     const delayMs = delayOf(headers?.get('x-delay'))
     if (headers === undefined || !(delayMs > 0 && delayMs <= DELAY_MAX_MS)) return false
+    this.heldPosition = 0
+    // A transaction may come to its exchange too late. Nothing leads on from there any more.
+    if (this.deleted) return true
     const { buffer, propertiesAt, propertiesLength, bodyAt, bodyLength } = message
     const properties = replaceProperties(buffer, propertiesAt, propertiesLength, {
       headers: headers.set('x-delay', int(-delayMs)),
     })
     const body = buffer.subarray(bodyAt, bodyAt + bodyLength)
-    const { host, name, durable } = this.#exchange
-    const { clock, storage, journal } = host.context
-    const entry: Entry = {
-      id: storage.delayedIds.next(),
-      at: clock.now + delayMs,
-      message: Message.of(message.exchange, message.routingKey, properties, body, message.marks),
-      stored: durable && message.isPersistent(this.#view),
+    const { clock, storage, journal } = this.#exchange.host.context
+    const copy = Message.of(message.exchange, message.routingKey, properties, body, message.marks)
+    const at = clock.now + delayMs
+    const held = this.#held
+    const stored = held.stored && message.isPersistent(this.#properties)
+    const place = held.add(copy, delayMs, at, stored)
+    if (stored) {
+      const slabNumber = Math.floor(place / PLACE_SPAN)
+      this.#record.of(copy).add(held.uid, slabNumber, place % PLACE_SPAN, at)
+      this.heldPosition = journal.append(this.#record, RecordType.MESSAGE)
+      storage.placedBytes += HEAD_BYTES + bodyLength
     }
-    this.heldPosition = entry.stored ? journal.append(new DelayedRecord(host.name, name, entry), RecordType.DELAYED) : 0
-    this.#push(entry)
     this.#arm()
     return true
   }
 
-  /** Those that are kept over a restart, as they came. */
-  stored(): DelayedEntry[] {
-    return this.#heap.filter(({ stored }) => stored).sort((a, b) => a.id - b.id)
+  /**
+   * Takes back what was held before a restart; once, before anything else. What is due by now leaves as soon as timers
+   * run, and after a crash flagged: it may have been delivered before.
+   */
+  restore(restored: RestoredQueue): void {
+    this.#held.restore(restored)
+    this.#arm()
   }
 
-  /**
-   * Takes back what was held before a restart; what is due by now leaves as soon as timers run.
-   * @param crashed what is due may have been delivered before, and the crash has taken that it was let go.
-   */
-  restore(entries: Iterable<DelayedEntry>, crashed: boolean): void {
-    const { now } = this.#exchange.host.context.clock
-    for (const { id, at, message } of entries) {
-      if (crashed && at <= now) message.marks |= MessageMark.REDELIVERED
-      this.#push({ id, at, message, stored: true })
-    }
-    this.#arm()
+  /** Nothing is let go any more: the broker stops. */
+  stop(): void {
+    this.#stopped = true
+    this.#disarm()
   }
 
   /** Drops everything and stops the timer. */
   clear(): void {
-    const { timers, memory } = this.#exchange.host.context
-    timers.cancel(this.#timer)
-    this.#timer = undefined
-    this.#heap.length = 0
-    memory.used -= this.#bytes
-    this.#bytes = 0
+    this.#disarm()
+    this.#ahead.clear()
+    this.#held.clear()
   }
 
-  #releaseDue(): void {
-    this.#timer = undefined
-    const { host } = this.#exchange
-    const now = host.context.clock.now
+  /** Lets go what is due, in order, as far as it is in memory; what is not is read, and then this goes on. */
+  #run(now: number): void {
+    const { index } = this.#held
+    if (this.#stopped) return
+    let isStuck = false
     try {
-      for (let count = 0; count < RELEASE_MAX; count++) {
-        const first = this.#heap[0]
-        if (first === undefined || first.at > now) break
-        this.#pop()
-        this.#letGo(first)
+      for (let count = 0; count < RELEASE_MAX && !isStuck && index.firstAt <= now; count++) {
+        const place = index.firstPlace
+        const slab = this.#held.seek()
+        if (slab !== undefined) isStuck = !this.#letGo(slab)
+        else this.#ahead.forget(place)
       }
     } finally {
-      this.#arm()
+      if (!this.deleted && index.size > 0) {
+        this.#ahead.look(now, isStuck || !this.#isFirstHere())
+        this.#arm()
+      }
     }
   }
 
-  /** The journal hears that it was let go together with where it went: neither lost nor sent twice. */
-  #letGo({ id, message, stored }: Entry): void {
+  /** @returns false when the message has to be read first. */
+  #letGo(slab: Slab): boolean {
+    const held = this.#held
+    const at = held.index.firstAt
+    const place = held.index.firstPlace
+    const offset = place % PLACE_SPAN
+    const read = slab.resident ? undefined : this.#ahead.find(place)
+    if (!slab.resident && read === undefined) return false
+    const view = this.#view
     const { host } = this.#exchange
-    const { storage, journal } = host.context
-    if (!stored) {
-      host.publishFrom(this.#exchange, message)
-      return
-    }
-    storage.beginGroup()
+    const { storage } = host.context
+    held.slabs.beginView()
     try {
-      journal.append(releasedRecord(id), RecordType.RELEASED)
-      host.publishFrom(this.#exchange, message)
+      let state: number
+      if (read === undefined) {
+        state = held.show(slab, offset, view)
+      } else {
+        view.assign(read.message)
+        state = read.state
+      }
+      if (held.mayBeRepeated(slab, state, at)) view.marks |= MessageMark.REDELIVERED
+      const isJournalled = (state & JOURNALLED) !== 0
+      // The journal hears that it was let go together with where it went: neither lost nor sent twice.
+      if (isJournalled) storage.beginGroup()
+      try {
+        host.publishFrom(this.#exchange, view)
+      } finally {
+        if (!this.deleted) held.settleFirst(slab, offset, read)
+        if (isJournalled) {
+          storage.settlements.flush()
+          storage.endGroup()
+        }
+      }
     } finally {
-      storage.endGroup()
+      this.#ahead.forget(place)
+      view.release()
+      held.slabs.endView()
     }
+    return true
+  }
+
+  /** The first message can be let go without being read first. */
+  #isFirstHere(): boolean {
+    const { index, slabs } = this.#held
+    const slab = slabs.peek(index.firstPlace)
+    return slab === undefined || slab.resident || this.#ahead.find(index.firstPlace) !== undefined
   }
 
   #arm(): void {
-    const first = this.#heap[0]
-    if (first === undefined) return
+    const { index } = this.#held
+    if (index.size === 0 || this.#stopped) return
     const { timers, clock } = this.#exchange.host.context
+    const isHere = this.#isFirstHere()
+    // What is under way says when it is there.
+    if (!isHere && this.#ahead.isReading) {
+      this.#disarm()
+      return
+    }
     // What is already due was left by a full release: it has to wait for the next turn, not for this one's timers.
-    const at = Math.max(first.at, clock.now + 1)
+    const soonest = clock.now + 1
+    const at = Math.max(this.#ahead.timeFor(index.firstAt, isHere), soonest)
     if (this.#timer !== undefined) {
       if (this.#timer.at <= at) return
       timers.cancel(this.#timer)
     }
-    this.#timer = timers.schedule(at, this.#release)
+    this.#timer = timers.schedule(at, this.#wake)
   }
 
-  #push(entry: Entry): void {
-    this.#account(entry.message.buffer.length + ENTRY_BYTES)
-    const heap = this.#heap
-    let index = heap.length
-    while (index > 0) {
-      const parentIndex = (index - 1) >> 1
-      const parent = heap[parentIndex] as Entry
-      if (isBefore(parent, entry)) break
-      heap[index] = parent
-      index = parentIndex
-    }
-    heap[index] = entry
+  #disarm(): void {
+    this.#exchange.host.context.timers.cancel(this.#timer)
+    this.#timer = undefined
   }
-
-  /** Removes the first entry. */
-  #pop(): void {
-    const heap = this.#heap
-    this.#account(-((heap[0] as Entry).message.buffer.length + ENTRY_BYTES))
-    const entry = heap.pop() as Entry
-    if (heap.length === 0) return
-    let index = 0
-    for (;;) {
-      let childIndex = 2 * index + 1
-      if (childIndex >= heap.length) break
-      const right = heap[childIndex + 1]
-      if (right !== undefined && isBefore(right, heap[childIndex] as Entry)) childIndex++
-      const child = heap[childIndex] as Entry
-      if (isBefore(entry, child)) break
-      heap[index] = child
-      index = childIndex
-    }
-    heap[index] = entry
-  }
-
-  #account(bytes: number): void {
-    this.#bytes += bytes
-    this.#exchange.host.context.memory.used += bytes
-  }
-}
-
-function isBefore(a: Entry, b: Entry): boolean {
-  return a.at < b.at || (a.at === b.at && a.id < b.id)
 }
 
 /** Whole milliseconds; NaN for what is no number. */

@@ -75,6 +75,8 @@ export interface ExchangeType {
 
 export interface ExchangeOptions extends EntityOptions {
   readonly internal: boolean
+  /** The number that its delayed messages had in the journal before a restart. */
+  readonly uid?: number
 }
 
 /**
@@ -125,7 +127,7 @@ export class Exchange {
     this.deduplicator = Deduplicator.from(args)
     const asked = args.get('x-delayed-exchange')
     const delays = type.delays === true || (asked?.type === 't' && asked.value)
-    this.delayed = delays ? new DelayedMessages(this) : undefined
+    this.delayed = delays ? new DelayedMessages(this, options.uid) : undefined
     this.router = type.create(this)
     this.bindings = new Bindings(this.router)
   }

@@ -1,7 +1,8 @@
 import type { BrokerContext } from '../host.ts'
 import type { StoredBodies } from '../storage/index.ts'
 import type { BodyFile, BodyPlace } from './body-file.ts'
-import { Runs } from './runs.ts'
+import { Runs, withoutRun } from './runs.ts'
+import type { OutsideBody } from './slab-file.ts'
 
 /** What a slab's file has in one body file. */
 interface Share {
@@ -109,6 +110,19 @@ export class BodyUse {
     share.bytes -= bytes
     file.touch()
     if (--share.count > 0) return
+    this.#shares.delete(file)
+    this.#leave(file, context)
+  }
+
+  /** As `settle`, of a slab that is paged. @param body that no other record of the slab has */
+  settlePaged({ id, at, bytes }: OutsideBody, context: BrokerContext): void {
+    const file = this.fileOf(id)
+    if (file === undefined) return
+    const share = this.#shares.get(file) as Share
+    share.runs = withoutRun(share.runs, at, at + bytes, at + bytes)
+    share.bytes -= bytes
+    file.touch()
+    if (share.runs.length > 0) return
     this.#shares.delete(file)
     this.#leave(file, context)
   }

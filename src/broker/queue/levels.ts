@@ -1,6 +1,7 @@
 import { PropertyFlag, type PropertyView } from '../../codec/index.ts'
 import type { Message } from '../message.ts'
 import { Line } from './line.ts'
+import type { RestoredInto } from './restore-slabs.ts'
 import type { Slab } from './slab.ts'
 import type { Slabs } from './slabs.ts'
 
@@ -15,7 +16,7 @@ const QUORUM_HIGH_PRIORITY = 5
  * highest, on a quorum queue what came back, then two of high priority for each normal one.
  * Source: RabbitMQ 4.0 (rabbit_priority_queue, rabbit_fifo_q).
  */
-export class Levels {
+export class Levels implements RestoredInto {
   readonly #slabs: Slabs
   readonly #quorum: boolean
   readonly #lines: (Line | undefined)[]
@@ -70,7 +71,7 @@ export class Levels {
   }
 
   /** Takes over the slabs of a restart, which come in the order of their numbers and before any message. */
-  restore(slabs: readonly Slab[]): void {
+  takeOver(slabs: readonly Slab[]): void {
     for (const line of this.descending()) line.restore(slabs.filter((slab) => slab.line === line))
   }
 

@@ -1,7 +1,9 @@
+import type { BrokerContext } from '../host.ts'
 import type { StoredSlab } from '../storage/index.ts'
 import { deliveryCount, JOURNALLED, recordBodyBytes, recordExpiry, recordState, SETTLED } from './record.ts'
-import { Runs } from './runs.ts'
+import { Runs, withoutRun } from './runs.ts'
 import type { Slab } from './slab.ts'
+import type { OutsideBody } from './slab-file.ts'
 
 /** Numbers for each record that was handed out: offset, bytes of the body, state. */
 export const TAKEN_FIELDS = 3
@@ -111,4 +113,37 @@ export function pagedFrom({ live, bodyBytes, runs, expiry, counts = NOTHING }: S
     taken: NOTHING,
     expiry,
   }
+}
+
+/** What has to be known of a record that nobody can look at. */
+export interface PagedRecord {
+  readonly state: number
+  readonly bodyBytes: number
+  /** What it counts for among the slab's live bytes. */
+  readonly recordBytes: number
+  /** How far the offsets of its record reach. */
+  readonly reach: number
+  /** Where its message lies, if that is in a body file; no other record of the slab has it. */
+  readonly outside: OutsideBody | undefined
+}
+
+/** The end of a record that was never handed out, of a slab that is paged; it still counts among the live ones. */
+export function settlePaged(slab: Slab, offset: number, record: PagedRecord, context: BrokerContext): void {
+  const { state, bodyBytes, recordBytes, reach, outside } = record
+  const paged = slab.paged as PagedSlab
+  const isJournalled = (state & JOURNALLED) !== 0
+  const end = offset + reach
+  slab.paged = {
+    ...paged,
+    runs: withoutRun(paged.runs, offset, end, slab.end),
+    journalledRuns: isJournalled ? withoutRun(paged.journalledRuns, offset, end, slab.end) : paged.journalledRuns,
+    journalledBodyBytes: paged.journalledBodyBytes - (isJournalled ? bodyBytes : 0),
+    unread: paged.unread - 1,
+    unreadBodyBytes: paged.unreadBodyBytes - bodyBytes,
+  }
+  slab.liveBytes = Math.max(0, slab.liveBytes - recordBytes)
+  if (outside !== undefined) slab.bodies?.settlePaged(outside, context)
+  if (!isJournalled) return
+  slab.journalled--
+  slab.journalledBytes = Math.max(0, slab.journalledBytes - recordBytes)
 }

@@ -1,12 +1,25 @@
 import type { PropertyView } from '../../codec/index.ts'
 import { Message } from '../message.ts'
 import type { StoredSlab } from '../storage/index.ts'
-import type { Levels } from './levels.ts'
+import type { Line } from './line.ts'
 import { pagedFrom } from './paged-slab.ts'
 import { JOURNALLED, recordBodyBytes, recordExpiry, recordLength, recordState, showRecord } from './record.ts'
 import type { RestoredQueue, RestoredSlab } from './restored.ts'
 import type { Slab } from './slab.ts'
 import type { Slabs } from './slabs.ts'
+
+/** The lines that slabs come back into. */
+export interface RestoredInto {
+  /** Levels go from 0 to one less. */
+  readonly count: number
+  line(level: number): Line
+  /** The line of the messages that are like this one. @param view to look at its properties. */
+  lineFor(message: Message, view: PropertyView): Line
+  /** No slab has a message yet; new ones get numbers from this one on. */
+  numberFrom(number: number): void
+  /** Takes over the slabs, which come in the order of their numbers and before any message. */
+  takeOver(slabs: readonly Slab[]): void
+}
 
 /** What has come back into a queue. */
 export interface Restored {
@@ -23,28 +36,28 @@ export interface Restored {
  */
 export function restoreSlabs(
   slabs: Slabs,
-  levels: Levels,
+  into: RestoredInto,
   properties: PropertyView,
   { segments, slabs: inMemory, lastSlabNumber }: RestoredQueue,
 ): Restored {
   const restored: Restored = { messages: 0, bodyBytes: 0, expires: false }
   const all: Slab[] = []
-  levels.numberFrom(lastSlabNumber + 1)
+  into.numberFrom(lastSlabNumber + 1)
   for (const stored of segments) {
-    if (stored.live > 0) all.push(restorePaged(slabs, levels, stored, restored))
+    if (stored.live > 0) all.push(restorePaged(slabs, into, stored, restored))
   }
   const view = new Message()
   for (const slab of inMemory) {
-    if (slab.offsets.length > 0) all.push(restorePacked(slabs, levels, properties, slab, view, restored))
+    if (slab.offsets.length > 0) all.push(restorePacked(slabs, into, properties, slab, view, restored))
   }
   all.sort((a, b) => a.number - b.number)
-  levels.restore(all)
+  into.takeOver(all)
   return restored
 }
 
-function restorePaged(slabs: Slabs, levels: Levels, stored: StoredSlab, restored: Restored): Slab {
+function restorePaged(slabs: Slabs, into: RestoredInto, stored: StoredSlab, restored: Restored): Slab {
   const { live, liveBytes, bodyBytes, runs, expiry } = stored
-  const line = levels.line(Math.min(stored.level, levels.count - 1))
+  const line = into.line(Math.min(stored.level, into.count - 1))
   const slab = slabs.reopen(line, stored.number)
   slab.segment = stored.file
   slab.segmentSynced = true
@@ -67,7 +80,7 @@ function restorePaged(slabs: Slabs, levels: Levels, stored: StoredSlab, restored
 
 function restorePacked(
   slabs: Slabs,
-  levels: Levels,
+  into: RestoredInto,
   properties: PropertyView,
   { number, memory, offsets, at: places, references, slabEnd }: RestoredSlab,
   view: Message,
@@ -76,7 +89,7 @@ function restorePacked(
   const { bytes, words } = memory
   const first = references.get(offsets[0] as number)
   if (first === undefined) showRecord(bytes, words, places[0] as number, view)
-  const line = levels.lineFor(first ?? view, properties)
+  const line = into.lineFor(first ?? view, properties)
   view.release()
   const slab = slabs.reopen(line, number)
   slabs.adopt(slab, memory)

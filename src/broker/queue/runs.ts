@@ -25,6 +25,31 @@ export class Runs {
   }
 }
 
+/** What is left of runs without a stretch that lies in one of them. @param slabEnd where everything ends */
+export function withoutRun(runs: Int32Array | undefined, from: number, end: number, slabEnd: number): Int32Array {
+  const before = runs ?? Int32Array.of(0, slabEnd)
+  let low = 0
+  let high = before.length / 2
+  // The first run that ends behind the stretch's start.
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((before[2 * middle + 1] as number) <= from) low = middle + 1
+    else high = middle
+  }
+  const at = 2 * low
+  const runFrom = before[at]
+  const runEnd = before[at + 1]
+  if (runFrom === undefined || runEnd === undefined || runFrom > from) return before
+  const left: number[] = []
+  if (runFrom < from) left.push(runFrom, from)
+  if (end < runEnd) left.push(end, runEnd)
+  const after = new Int32Array(before.length - 2 + left.length)
+  after.set(before.subarray(0, at))
+  after.set(left, at)
+  after.set(before.subarray(at + 2), at + left.length)
+  return after
+}
+
 /** Tells of ascending offsets whether they lie in a list of runs. */
 export class RunCursor {
   readonly #runs: Int32Array | undefined

@@ -206,6 +206,19 @@ export function encodeBodies(messages: Iterable<Message>, bytes: number, staging
   return payload
 }
 
+/** Shows every record that was read, by offset and where it lies in memory. @param end of the slab */
+export function forEachDecoded(
+  { memory, table }: SlabContent,
+  end: number,
+  visit: (offset: number, at: number) => void,
+): void {
+  if (table !== undefined) {
+    for (const [index, offset] of table.offsets.entries()) visit(offset, table.places[index] as number)
+    return
+  }
+  for (let at = 0; at < end; at += recordLength(memory.words, at)) visit(at, at)
+}
+
 /**
  * What the journal is to know of a slab that has a file: where the messages are that it knows and that are alive now.
  * Only for a slab with a segment; its records need not be in memory.

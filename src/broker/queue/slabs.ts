@@ -194,6 +194,11 @@ export class Slabs {
     return slab
   }
 
+  /** The slab with this place, if there is one, wherever it lies. */
+  peek(place: number): Slab | undefined {
+    return this.#byNumber.get(Math.floor(place / PLACE_SPAN))
+  }
+
   /**
    * The slab with this place; undefined when the file that had the message was damaged. It is in memory, unless it cannot
    * be read for now.

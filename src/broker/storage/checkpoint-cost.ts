@@ -1,14 +1,14 @@
 import type { JournalRecord } from '../../store/index.ts'
 import { countsOf, surveySlab } from '../queue/paged-slab.ts'
-import type { Queue } from '../queue/queue.ts'
 import type { Slab } from '../queue/slab.ts'
 import { storedSlab } from '../queue/slab-file.ts'
+import type { SlabHolder } from '../queue/slab-holder.ts'
 import { CountsRecord } from './counts-record.ts'
 import { SegmentRecord } from './segment-record.ts'
 
 /** A slab that a checkpoint has to do with. */
 export interface Part {
-  readonly queue: Queue
+  readonly queue: SlabHolder
   readonly slab: Slab
 }
 

@@ -2,10 +2,10 @@ import type { Checkpoint, Position, SegmentRef } from '../../store/index.ts'
 import type { BrokerContext } from '../host.ts'
 import type { BodyFile } from '../queue/body-file.ts'
 import { countsOf, surveySlab } from '../queue/paged-slab.ts'
-import type { Queue } from '../queue/queue.ts'
 import type { WrittenSlab } from '../queue/segment-traffic.ts'
 import type { Slab } from '../queue/slab.ts'
 import { forEachKept, storedSlab } from '../queue/slab-file.ts'
+import type { SlabHolder } from '../queue/slab-holder.ts'
 import { binarySize } from '../sizes.ts'
 import { BodyFileRecord } from './body-file-record.ts'
 import { type Append, checkpointCost, type Part, type Sorted } from './checkpoint-cost.ts'
@@ -33,8 +33,8 @@ export interface CheckpointerOptions {
   readonly journalBytes: number
   /** Bytes that the journal has from the last checkpoint, where that was the last thing before an orderly stop; default 0. */
   readonly baseBytes?: number
-  /** All queues that come back after a restart. */
-  readonly queues: () => Iterable<Queue>
+  /** All queues that come back after a restart, and exchanges that keep messages back. */
+  readonly queues: () => Iterable<SlabHolder>
   /** Appends everything alive that is not a message in a queue. Called at once when a checkpoint begins. */
   readonly writeRest: (append: Append) => void
   /** A sync has failed: the broker has to end. */

@@ -89,8 +89,10 @@ export function isStored({ source, destination }: Binding): boolean {
 }
 
 export function exchangeDefinition(exchange: Exchange): ExchangeDefinition {
-  const { name, durable, autoDelete, internal, arguments: args } = exchange
-  return { vhost: exchange.host.name, name, type: exchange.type.name, durable, autoDelete, internal, arguments: args }
+  const { name, durable, autoDelete, internal, arguments: args, delayed } = exchange
+  const options = { durable, autoDelete, internal, arguments: args }
+  const uid = delayed === undefined ? {} : { uid: delayed.uid }
+  return { vhost: exchange.host.name, name, type: exchange.type.name, ...options, ...uid }
 }
 
 export function queueDefinition(queue: Queue): QueueDefinition {

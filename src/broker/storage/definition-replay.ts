@@ -11,8 +11,7 @@ import {
   readExchange,
   readQueue,
 } from './definition.ts'
-import { restoreDefinitions, restoreDelayed } from './definition-restore.ts'
-import { type DelayedEntry, readDelayed } from './delayed-record.ts'
+import { restoreDefinitions } from './definition-restore.ts'
 import { readKey } from './key-record.ts'
 import { RecordType } from './record-type.ts'
 
@@ -30,7 +29,6 @@ export class FoundExchange {
   readonly outgoing = new Map<string, FoundBinding>()
   readonly incoming = new Set<FoundBinding>()
   keys: Deduplicator | undefined
-  readonly delayed = new Map<number, DelayedEntry>()
 }
 
 export class FoundQueue {
@@ -53,7 +51,7 @@ export class FoundVirtualHost {
 }
 
 /**
- * What a journal says of definitions, deduplication keys and delayed messages, gathered record by record. What is said
+ * What a journal says of definitions and deduplication keys, gathered record by record. What is said
  * again, as an unfinished checkpoint does, replaces what was known; the end of something unknown is ignored.
  */
 export class DefinitionReplay {
@@ -61,14 +59,10 @@ export class DefinitionReplay {
   readonly #queues = new Map<number, FoundQueue>()
   /** The largest number that stands for a queue, also for one that is gone. */
   #lastUid = 0
-  /** The largest number of a message that was kept back. */
-  #lastDelayedId = 0
-  /** Which exchange keeps a message back. */
-  readonly #delaying = new Map<number, FoundExchange>()
   readonly #log: Logger
   readonly #queueGone: (uid: number) => void
 
-  /** @param queueGone called for each queue that was deleted: what else is known of it can be forgotten. */
+  /** @param queueGone called for each queue or delaying exchange that was deleted: its messages can be forgotten. */
   constructor(log: Logger, queueGone: (uid: number) => void = () => {}) {
     this.#log = log
     this.#queueGone = queueGone
@@ -80,8 +74,7 @@ export class DefinitionReplay {
    */
   record(type: number, buffer: Buffer, from: number, to: number): boolean {
     try {
-      if (type !== RecordType.DELAYED) return this.#definition(type, new ValueReader(buffer, from, to))
-      this.#hold(buffer, from, to)
+      return this.#definition(type, new ValueReader(buffer, from, to))
     } catch (error) {
       if (!(error instanceof CodecError)) throw error
       this.#log.error(`a record of type ${type} cannot be read and is left out: ${error.message}`)
@@ -98,13 +91,7 @@ export class DefinitionReplay {
     // Reading has taken its time, and queues may expire.
     clock.refresh()
     storage.uids.seen(this.#lastUid)
-    storage.delayedIds.seen(this.#lastDelayedId)
     restoreDefinitions(this.#vhosts, virtualHosts)
-  }
-
-  /** Comes after `apply`, when the queues have their messages: due messages follow them in the turns to come. */
-  applyDelayed(virtualHosts: VirtualHosts, crashed: boolean): void {
-    restoreDelayed(this.#vhosts, virtualHosts, crashed)
   }
 
   /** Whether there are exchanges of that type, or queues with that argument. */
@@ -134,11 +121,9 @@ export class DefinitionReplay {
       case RecordType.VHOST_DELETED:
         this.#deleteVirtualHost(values.text())
         return true
-      case RecordType.EXCHANGE_DECLARED: {
-        const definition = readExchange(values)
-        this.#vhost(definition.vhost).exchange(definition.name).definition = definition
+      case RecordType.EXCHANGE_DECLARED:
+        this.#declareExchange(readExchange(values))
         return true
-      }
       case RecordType.EXCHANGE_DELETED:
         this.#deleteExchange(values.text(), values.text())
         return true
@@ -159,9 +144,6 @@ export class DefinitionReplay {
         return true
       case RecordType.QUEUE_KEY:
         this.#rememberAtQueue(values)
-        return true
-      case RecordType.RELEASED:
-        this.#release(values.longlong())
         return true
       default:
         return false
@@ -187,6 +169,19 @@ export class DefinitionReplay {
     vhost?.exchanges.delete(name)
     for (const binding of [...exchange.outgoing.values(), ...exchange.incoming]) remove(binding)
     this.#dropDelayed(exchange)
+  }
+
+  #declareExchange(definition: ExchangeDefinition): void {
+    const { vhost, name, uid = 0 } = definition
+    this.#lastUid = Math.max(this.#lastUid, uid)
+    const exchange = this.#vhost(vhost).exchange(name)
+    // That another of this name was deleted has not come down to us.
+    if (exchange.definition !== undefined && exchange.definition.uid !== uid) this.#dropDelayed(exchange)
+    exchange.definition = definition
+  }
+
+  #dropDelayed({ definition }: FoundExchange): void {
+    if (definition?.uid !== undefined) this.#queueGone(definition.uid)
   }
 
   #declareQueue(definition: QueueDefinition): void {
@@ -243,24 +238,6 @@ export class DefinitionReplay {
   #rememberAtQueue(values: ValueReader): void {
     const queue = this.#queues.get(values.long())
     if (queue !== undefined) remember(queue, values)
-  }
-
-  #hold(buffer: Buffer, from: number, to: number): void {
-    const { vhost, exchange: name, id, at, message } = readDelayed(buffer, from, to)
-    this.#lastDelayedId = Math.max(this.#lastDelayedId, id)
-    const exchange = this.#vhosts.get(vhost)?.exchanges.get(name)
-    if (exchange === undefined) return
-    exchange.delayed.set(id, { id, at, message })
-    this.#delaying.set(id, exchange)
-  }
-
-  #release(id: number): void {
-    this.#delaying.get(id)?.delayed.delete(id)
-    this.#delaying.delete(id)
-  }
-
-  #dropDelayed(exchange: FoundExchange): void {
-    for (const id of exchange.delayed.keys()) this.#delaying.delete(id)
   }
 }
 

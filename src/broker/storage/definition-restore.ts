@@ -53,24 +53,6 @@ function restoreBinding({ definition }: FoundBinding, vhost: VirtualHost): void 
   }
 }
 
-/**
- * Gives exchanges back what they kept back; what has become due goes on its way in the turns to come. Only once the
- * queues have their messages: what is due comes behind them.
- */
-export function restoreDelayed(
-  found: ReadonlyMap<string, FoundVirtualHost>,
-  virtualHosts: VirtualHosts,
-  crashed: boolean,
-): void {
-  for (const [name, { exchanges }] of found) {
-    for (const [exchangeName, { delayed }] of exchanges) {
-      if (delayed.size === 0) continue
-      const exchange = virtualHosts.find(name)?.exchanges.get(exchangeName)
-      exchange?.delayed?.restore(delayed.values(), crashed)
-    }
-  }
-}
-
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }

@@ -5,16 +5,17 @@ import { type Table, type ValueReader, ValueRecord } from '../../codec/index.ts'
  * again does no harm. A later version may put more behind.
  *
  *     virtual host    name
- *     exchange        vhost  name  type  flags:1  arguments                  deleted: vhost  name
+ *     exchange        vhost  name  type  flags:1  arguments  [uid:4]         deleted: vhost  name
  *     queue           vhost  name  uid:4  flags:1  arguments                 deleted: uid:4
  *     binding         vhost  source  destination's kind:1  destination  routing key  arguments
  *
- * Flags: 0x01 durable, 0x02 auto-delete, 0x04 internal. Kind: 0 a queue, 1 an exchange.
+ * Flags: 0x01 durable, 0x02 auto-delete, 0x04 internal, 0x08 there is a uid: of the messages that it delays. Kind: 0 a queue, 1 an exchange.
  */
 
 const DURABLE = 0x01
 const AUTO_DELETE = 0x02
 const INTERNAL = 0x04
+const HAS_UID = 0x08
 
 export interface ExchangeDefinition {
   readonly vhost: string
@@ -24,6 +25,8 @@ export interface ExchangeDefinition {
   readonly autoDelete: boolean
   readonly internal: boolean
   readonly arguments: Table
+  /** Stands for it in the records of the messages that it delays; undefined when it delays none. */
+  readonly uid?: number
 }
 
 export interface QueueDefinition {
@@ -56,7 +59,10 @@ export function nameRecord(...names: string[]): ValueRecord {
 export function exchangeRecord(exchange: ExchangeDefinition): ValueRecord {
   return new ValueRecord((values) => {
     values.text(exchange.vhost).text(exchange.name).text(exchange.type)
-    values.octet(flagsOf(exchange) | (exchange.internal ? INTERNAL : 0)).table(exchange.arguments)
+    const { uid, internal } = exchange
+    const flags = flagsOf(exchange) | (internal ? INTERNAL : 0) | (uid === undefined ? 0 : HAS_UID)
+    values.octet(flags).table(exchange.arguments)
+    if (uid !== undefined) values.long(uid)
   })
 }
 
@@ -66,7 +72,8 @@ export function readExchange(values: ValueReader): ExchangeDefinition {
   const type = values.text()
   const flags = values.octet()
   const internal = (flags & INTERNAL) !== 0
-  return { vhost, name, type, ...readFlags(flags), internal, arguments: values.table() }
+  const definition = { vhost, name, type, ...readFlags(flags), internal, arguments: values.table() }
+  return (flags & HAS_UID) === 0 ? definition : { ...definition, uid: values.long() }
 }
 
 export function queueRecord(queue: QueueDefinition): ValueRecord {

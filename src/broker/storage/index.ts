@@ -2,7 +2,6 @@ export { BodyFileRecord, readBodyFileRecord, type StoredBodyFile } from './body-
 export { CountsRecord } from './counts-record.ts'
 export type { BindingDefinition, ExchangeDefinition, QueueDefinition } from './definition.ts'
 export { DefinitionLog } from './definition-log.ts'
-export { type DelayedEntry, DelayedRecord, releasedRecord } from './delayed-record.ts'
 export { KeptRecord } from './kept-record.ts'
 export { exchangeKeyRecord, queueKeyRecord } from './key-record.ts'
 export { contentBytes, MessageRecord, readMessageRecord, showContent, writeContent } from './message-record.ts'

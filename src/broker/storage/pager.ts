@@ -1,11 +1,11 @@
 import type { BrokerContext } from '../host.ts'
-import type { Queue } from '../queue/queue.ts'
 import type { Slab } from '../queue/slab.ts'
+import type { SlabHolder } from '../queue/slab-holder.ts'
 
 export interface PagerOptions {
   /** Bytes of messages that may stay in memory before those of long queues go to files. */
   readonly memoryBytes: number
-  readonly queues: () => Iterable<Queue>
+  readonly queues: () => Iterable<SlabHolder>
 }
 
 /** Paging stops when this share of the bound is in use, so that it does not start anew with the next message. */

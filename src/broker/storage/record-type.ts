@@ -34,10 +34,7 @@ export const RecordType = {
   EXCHANGE_KEY: 32,
   /** A deduplication key that a queue remembers. */
   QUEUE_KEY: 33,
-  /** A message that an exchange keeps back until its time: `DelayedRecord`. */
-  DELAYED: 34,
-  /** A message that an exchange has let go. */
-  RELEASED: 35,
+  // 34 and 35 were used before the first version.
 
   // From 48 on: users and permissions, of the room auth.
 } as const

@@ -20,10 +20,8 @@ export class Uids {
 /** What the entities of a node share for being kept over a restart. */
 export class Storage {
   readonly journal: Journal
-  /** Of queues. */
+  /** Of queues, and of exchanges that delay messages. */
   readonly uids = new Uids()
-  /** Of messages that exchanges keep back. */
-  readonly delayedIds = new Uids()
   readonly definitions: DefinitionLog
   readonly settlements = new Settlements()
   /** Where queues put what does not stay in memory; undefined without a data directory. */

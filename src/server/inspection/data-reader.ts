@@ -2,6 +2,7 @@ import { UserReplay, Users } from '../../auth/index.ts'
 import { type Alarm, Clock, type Logger, Timers, Turn } from '../../base/index.ts'
 import {
   type BrokerContext,
+  type Exchange,
   entity,
   loadDurability,
   loadInspection,
@@ -19,9 +20,9 @@ type Durability = Awaited<ReturnType<typeof loadDurability>>
 type MessageReplay = InstanceType<Durability['MessageReplay']>
 type RestoredQueue = NonNullable<ReturnType<MessageReplay['take']>>
 
-/** A queue with what the journal says of its messages. */
-export interface StoredQueue {
-  readonly queue: Queue
+/** A queue, or an exchange that delays messages, with what the journal says of these. */
+export interface StoredHolder<Holder extends Queue | Exchange> {
+  readonly holder: Holder
   readonly restored: RestoredQueue | undefined
 }
 
@@ -33,7 +34,9 @@ export class DataReader {
   readonly virtualHosts: VirtualHosts
   readonly users = new Users()
   /** Virtual host by virtual host. */
-  readonly queues: StoredQueue[] = []
+  readonly queues: StoredHolder<Queue>[] = []
+  /** Those that delay messages. */
+  readonly exchanges: StoredHolder<Exchange>[] = []
   /** What is lost or cannot be read, a line each; grows while messages are read. */
   readonly problems: string[]
   /** What is worth knowing and takes nothing away. */
@@ -83,13 +86,13 @@ export class DataReader {
   }
 
   /**
-   * The messages of a queue, a slab at a time: in the order in which they arrived, for each level of priority. What
-   * cannot be read goes into `problems`.
+   * The messages of a queue or an exchange, a slab at a time: in the order in which they arrived, for each level of
+   * priority or of delay. What cannot be read goes into `problems`.
    * @param lost told how many messages cannot be read.
    * @throws SegmentError `newer`, `byte-order`
    */
   async *messagesOf(
-    { queue, restored }: StoredQueue,
+    { holder, restored }: StoredHolder<Queue | Exchange>,
     lost: (messages: number) => void,
   ): AsyncGenerator<Iterable<StoredMessage>> {
     if (restored === undefined) return
@@ -98,7 +101,7 @@ export class DataReader {
       this.segments,
       this.#messages.bodyFiles,
       ({ file, reason, messages: count }) => {
-        const from = entity('queue', queue.name, queue.host.name)
+        const from = entity('incoming' in holder ? 'exchange' : 'queue', holder.name, holder.host.name)
         this.problems.push(`segment file ${file.id}: ${reason}; ${lossText(count)} of ${from}`)
         if (count > 0) lost(count)
       },
@@ -109,7 +112,7 @@ export class DataReader {
   /** Numbers of the segment files that messages lie in. */
   get neededFiles(): ReadonlySet<number> {
     const needed = new Set<number>()
-    for (const { restored } of this.queues) {
+    for (const { restored } of [...this.queues, ...this.exchanges]) {
       for (const { file, bodies } of restored?.segments ?? []) {
         needed.add(file.id)
         for (const { id } of bodies) needed.add(this.#messages.bodyFiles.get(id)?.file.id ?? id)
@@ -139,9 +142,14 @@ export class DataReader {
     this.#segments = await this.#inspection.segments()
     accounts.apply(this.users)
     definitions.apply(this.virtualHosts)
-    definitions.applyDelayed(this.virtualHosts, !messages.clean)
     for (const virtualHost of this.virtualHosts.all()) {
-      for (const queue of virtualHost.queues.values()) this.queues.push({ queue, restored: messages.take(queue.uid) })
+      for (const queue of virtualHost.queues.values()) {
+        this.queues.push({ holder: queue, restored: messages.take(queue.uid) })
+      }
+      for (const exchange of virtualHost.exchanges.values()) {
+        if (exchange.delayed === undefined) continue
+        this.exchanges.push({ holder: exchange, restored: messages.take(exchange.delayed.uid) })
+      }
     }
   }
 }

@@ -52,7 +52,7 @@ export class QueueExport {
     const reader = this.#reader
     const view = new PropertyView()
     for (const stored of reader.queues) {
-      const { queue } = stored
+      const { holder: queue } = stored
       if (queue.name !== this.#name || queue.host.name !== this.#vhost) continue
       for await (const slab of reader.messagesOf(stored, () => {})) {
         for (const message of slab) yield plain(message, view)

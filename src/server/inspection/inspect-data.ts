@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { VirtualHost } from '../../broker/index.ts'
-import { DataReader, type StoredQueue } from './data-reader.ts'
+import type { Exchange, Queue, VirtualHost } from '../../broker/index.ts'
+import { DataReader, type StoredHolder } from './data-reader.ts'
 import type { DataReport, QueueReport, VirtualHostReport } from './data-report.ts'
 
 /**
@@ -35,20 +35,36 @@ async function reportVirtualHost(reader: DataReader, virtualHost: VirtualHost): 
   const declared = [...virtualHost.exchanges.values()].filter(({ name }) => name !== '' && !name.startsWith('amq.'))
   const queues: QueueReport[] = []
   for (const stored of reader.queues) {
-    if (stored.queue.host === virtualHost) queues.push(await reportQueue(reader, stored))
+    if (stored.holder.host === virtualHost) queues.push(await reportQueue(reader, stored))
+  }
+  const delayed = new Map<Exchange, number>()
+  for (const stored of reader.exchanges) {
+    if (stored.holder.host === virtualHost) delayed.set(stored.holder, (await countMessages(reader, stored)).messages)
   }
   let bindings = 0
   for (const exchange of virtualHost.exchanges.values()) bindings += exchange.bindings.size
   return {
     name: virtualHost.name,
-    exchanges: declared.map(({ name, type, delayed }) => ({ name, type: type.name, delayed: delayed?.size ?? 0 })),
+    exchanges: declared.map((exchange) => ({
+      name: exchange.name,
+      type: exchange.type.name,
+      delayed: delayed.get(exchange) ?? 0,
+    })),
     queues,
     bindings,
   }
 }
 
+async function reportQueue(reader: DataReader, stored: StoredHolder<Queue>): Promise<QueueReport> {
+  const { name, type } = stored.holder
+  return { name, type, ...(await countMessages(reader, stored)), segments: stored.restored?.segments.length ?? 0 }
+}
+
 /** Reads every message, so that the figures are what is there and not what the journal says of it. */
-async function reportQueue(reader: DataReader, stored: StoredQueue): Promise<QueueReport> {
+async function countMessages(
+  reader: DataReader,
+  stored: StoredHolder<Queue | Exchange>,
+): Promise<{ messages: number; bytes: number; lost: number }> {
   let messages = 0
   let bytes = 0
   let lost = 0
@@ -61,8 +77,7 @@ async function reportQueue(reader: DataReader, stored: StoredQueue): Promise<Que
       bytes += message.bodyLength
     }
   }
-  const { name, type } = stored.queue
-  return { name, type, messages, bytes, segments: stored.restored?.segments.length ?? 0, lost }
+  return { messages, bytes, lost }
 }
 
 /** What lies about that no message needs. */

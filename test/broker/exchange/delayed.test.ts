@@ -180,7 +180,7 @@ test('an exchange deleted while it lets messages go lets no more go', (t) => {
   const { host, exchange, hold } = delaying()
   for (const body of ['a', 'b', 'c']) hold(body, 10)
   host.publishFrom = (from, message) => {
-    host.released.push({ exchange: from, message, at: host.elapsed })
+    host.released.push({ exchange: from, message: message.copy(), at: host.elapsed })
     exchange.markDeleted()
   }
   host.advance(100)

@@ -84,7 +84,8 @@ export class TestHost implements EntityHost {
   }
 
   publishFrom(exchange: Exchange, message: Message): void {
-    this.released.push({ exchange, message, at: this.elapsed })
+    // A view is only good during the call.
+    this.released.push({ exchange, message: message.copy(), at: this.elapsed })
   }
 
   deadLetter(): void {}

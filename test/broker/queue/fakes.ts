@@ -1,6 +1,7 @@
 import { type Alarm, Clock, Timers, Turn } from '../../../src/base/index.ts'
 import type { Consumer } from '../../../src/broker/consumer.ts'
 import { deadLetterMessage } from '../../../src/broker/dead-letter.ts'
+import type { Exchange } from '../../../src/broker/exchange/index.ts'
 import { type BrokerContext, type DeathReason, type EntityHost, MemoryAccount } from '../../../src/broker/host.ts'
 import { Message } from '../../../src/broker/message.ts'
 import { Queue } from '../../../src/broker/queue/queue.ts'
@@ -168,7 +169,7 @@ export class FakeHost implements EntityHost {
     queue.markDeleted()
   }
 
-  publishFrom(): void {}
+  publishFrom(_exchange?: Exchange, _message?: Message): void {}
 }
 
 export interface Delivery {

@@ -125,16 +125,11 @@ test('the journal becomes short also when there is no room to rewrite a file', a
 
 test('what a checkpoint appends anew is not appended again before as much has been written', async (t) => {
   const broker = await StoredBroker.start()
-  broker.vhost.declareExchange({
-    name: 'later',
-    type: 'x-delayed-message',
-    durable: true,
-    autoDelete: false,
-    internal: false,
-    arguments: fromObject({ 'x-delayed-type': 'direct' }),
-  })
-  const delayed = { exchange: 'later', headers: { 'x-delay': 1_000_000 } }
-  for (let i = 0; i < 30; i++) broker.publish('q', 'x'.repeat(100_000), delayed)
+  broker.queue('keys', { 'x-message-deduplication': true, 'x-cache-size': 30_000 })
+  for (let i = 0; i < 30_000; i++) {
+    broker.publish('keys', '', { headers: { 'x-deduplication-header': String(i).padEnd(80) } })
+  }
+  broker.queue('keys').purge()
   await broker.settled()
   const checkpointer = broker.newCheckpointer()
   await checkpointer.run()

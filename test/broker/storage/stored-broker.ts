@@ -1,5 +1,5 @@
 import { silentLogger } from '../../../src/base/index.ts'
-import { Message, type Queue, type VirtualHost } from '../../../src/broker/index.ts'
+import { type DelayedMessages, Message, type Queue, type VirtualHost } from '../../../src/broker/index.ts'
 import { Checkpointer } from '../../../src/broker/storage/checkpointer.ts'
 import { writeDefinitions } from '../../../src/broker/storage/definition-snapshot.ts'
 import { encodeProperties, fromObject } from '../../../src/codec/index.ts'
@@ -118,12 +118,17 @@ export class StoredBroker {
     await this.settled()
   }
 
+  /** What exchanges keep back. */
+  delayed(): DelayedMessages[] {
+    return [...this.vhost.exchanges.values()].flatMap(({ delayed }) => delayed ?? [])
+  }
+
   newCheckpointer(): Checkpointer {
     const { node, journal } = this
     return new Checkpointer(node.context, {
       journal,
       journalBytes: 1 << 20,
-      queues: () => [...this.vhost.queues.values()].filter(({ stored }) => stored),
+      queues: () => [...this.vhost.queues.values(), ...this.delayed()].filter(({ stored }) => stored),
       writeRest: () => {
         const append = journal.append.bind(journal)
         writeDefinitions(node.virtualHosts, append)
