@@ -170,15 +170,17 @@ function resized(content: Buffer, length: number): Buffer {
 /** Some sectors of a write arrive; of the others, the length may. */
 function tear(content: Buffer, at: number, bytes: Buffer, random: Random): Buffer {
   const end = at + bytes.length
-  let torn = random.chance(0.3) ? resized(content, Math.max(content.length, end)) : content
+  const torn = resized(content, Math.max(content.length, end))
+  let length = random.chance(0.3) ? torn.length : content.length
   for (let from = at; from < end; ) {
     const to = Math.min(end, from - (from % SECTOR_BYTES) + SECTOR_BYTES)
     if (random.chance(0.5)) {
-      torn = apply(torn, { kind: 'write', at: from, bytes: bytes.subarray(from - at, to - at) })
+      bytes.copy(torn, from, from - at, to - at)
+      length = Math.max(length, to)
     }
     from = to
   }
-  return torn
+  return torn.subarray(0, length)
 }
 
 function rename(names: Map<string, Node>, change: NameChange): void {
