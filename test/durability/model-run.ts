@@ -201,7 +201,8 @@ export class ModelRun {
   async #bind(): Promise<void> {
     const exchange = this.#anyExchange()
     const queue = this.#anyQueue()
-    if (exchange === undefined || queue === undefined) return
+    // A letter may meet what is published: which of them comes first is a matter of the moment.
+    if (exchange === undefined || queue === undefined || DEAD.includes(queue.name)) return
     const key = pick(this.#random, BINDING_KEYS)
     this.#note(`bind ${queue.name} to ${exchange.name} by ${key}`)
     await this.#actor.bind(exchange.name, queue.name, key)
