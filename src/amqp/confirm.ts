@@ -1,4 +1,4 @@
-import type { Settling } from '../base/index.ts'
+import { Fifo, type Settling } from '../base/index.ts'
 import type { OutcomeWaiter, PendingOutcome } from '../broker/index.ts'
 import {
   BASIC_ACK,
@@ -50,8 +50,7 @@ export class Confirms implements Settling, JournalWaiter {
   /** Everything up to here has been confirmed. */
   #sent = 0
   /** Publishes that wait for the journal: neighbours in sequence, first at `#settled + 1`. */
-  #positions: Position[] = []
-  #positionsHead = 0
+  readonly #positions = new Fifo<Position>()
   /** Sequence numbers to be refused, ascending. */
   #rejected: number[] = []
   /** Publishes with an outcome of their own that are not passed yet, ascending. */
@@ -82,10 +81,10 @@ export class Confirms implements Settling, JournalWaiter {
     const sequence = ++this.#published
     if (rejected) this.#rejected.push(sequence)
     else if (pending !== undefined) this.#await(sequence, pending)
-    if (this.#positions.length === 0 && position <= this.#connection.journal.completed) {
+    if (this.#positions.size === 0 && position <= this.#connection.journal.completed) {
       this.#settled = sequence
     } else {
-      if (this.#positions.length === 0) this.#connection.journal.addWaiter(this)
+      if (this.#positions.size === 0) this.#connection.journal.addWaiter(this)
       this.#positions.push(position)
     }
     this.#connection.turn.settle(this)
@@ -116,7 +115,7 @@ export class Confirms implements Settling, JournalWaiter {
   /** End of a turn: says what can be said. */
   settle(): void {
     if (this.#closed) return
-    if (this.#positions.length > 0) this.#advance(this.#connection.journal.completed)
+    if (this.#positions.size > 0) this.#advance(this.#connection.journal.completed)
     if (this.#answered.length > 0) this.#tellAnswered()
     if (this.#awaited.length > 0) this.#passAwaited()
     this.#confirmUpTo(this.#settled)
@@ -168,15 +167,11 @@ export class Confirms implements Settling, JournalWaiter {
   /** Takes over what the journal has completed. */
   #advance(completed: Position): void {
     const positions = this.#positions
-    let head = this.#positionsHead
-    while (head < positions.length && (positions[head] as Position) <= completed) head++
-    this.#settled += head - this.#positionsHead
-    this.#positionsHead = head
-    // Shifting one by one would move the rest each time; half empty is when moving pays.
-    if (head * 2 < positions.length) return
-    positions.splice(0, head)
-    this.#positionsHead = 0
-    if (positions.length === 0) this.#connection.journal.removeWaiter(this)
+    while (positions.size > 0 && (positions.first as Position) <= completed) {
+      positions.shift()
+      this.#settled++
+    }
+    if (positions.size === 0) this.#connection.journal.removeWaiter(this)
   }
 
   #acknowledge(sequence: number): void {

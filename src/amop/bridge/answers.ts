@@ -1,4 +1,4 @@
-import type { Settling, Turn } from '../../base/index.ts'
+import { Fifo, type Settling, type Turn } from '../../base/index.ts'
 import type { BrokerContext } from '../../broker/index.ts'
 
 /** Something to be said at the end of a turn. */
@@ -21,8 +21,7 @@ export class Answers implements Settling {
   readonly #journal: BrokerContext['journal']
   #ready: Due[] = []
   /** In the order of their positions. */
-  #waiting: Waiting[] = []
-  #head = 0
+  readonly #waiting = new Fifo<Waiting>()
 
   constructor({ turn, journal }: BrokerContext) {
     this.#turn = turn
@@ -36,7 +35,7 @@ export class Answers implements Settling {
       this.#turn.settle(this)
       return
     }
-    if (this.#waiting.length === 0) this.#journal.addWaiter(this)
+    if (this.#waiting.size === 0) this.#journal.addWaiter(this)
     this.#waiting.push({ position, due })
   }
 
@@ -53,23 +52,17 @@ export class Answers implements Settling {
 
   close(): void {
     this.#ready = []
-    this.#waiting = []
-    this.#head = 0
+    this.#waiting.clear()
     this.#journal.removeWaiter(this)
   }
 
   #advance(completed: number): void {
     const waiting = this.#waiting
-    while (this.#head < waiting.length) {
-      const { position, due } = waiting[this.#head] as Waiting
-      if (position > completed) break
-      this.#head++
-      this.#ready.push(due)
+    const { size } = waiting
+    for (let next = waiting.first; next !== undefined && next.position <= completed; next = waiting.first) {
+      waiting.shift()
+      this.#ready.push(next.due)
     }
-    // Shifting one by one would move the rest each time; half empty is when moving pays.
-    if (this.#head === 0 || this.#head * 2 < waiting.length) return
-    waiting.splice(0, this.#head)
-    this.#head = 0
-    if (waiting.length === 0) this.#journal.removeWaiter(this)
+    if (size > 0 && waiting.size === 0) this.#journal.removeWaiter(this)
   }
 }

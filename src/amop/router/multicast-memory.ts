@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/index.ts'
+import { type Clock, Fifo } from '../../base/index.ts'
 
 /**
  * Multicasts seen lately, by who sent them and their seq: the Java SDKs send each over every connection they have, and
@@ -10,9 +10,8 @@ export class MulticastMemory {
   readonly #max: number
   /** Until when each is remembered. */
   readonly #until = new Map<string, number>()
-  /** The same keys, oldest first from `#head` on: to find the first of a map, all that were deleted are passed over. */
-  readonly #order: string[] = []
-  #head = 0
+  /** The same keys, oldest first: to find the first of a map, all that were deleted are passed over. */
+  readonly #order = new Fifo<string>()
 
   constructor(clock: Clock, keptMs: number, max: number) {
     this.#clock = clock
@@ -33,15 +32,10 @@ export class MulticastMemory {
   remember(identity: string, seq: string): void {
     const { now } = this.#clock
     const order = this.#order
-    for (; this.#head < order.length; this.#head++) {
-      const oldest = order[this.#head] as string
+    for (let oldest = order.first; oldest !== undefined; oldest = order.first) {
       if ((this.#until.get(oldest) as number) > now && this.#until.size < this.#max) break
       this.#until.delete(oldest)
-    }
-    // Shifting one by one would move the rest each time; half empty is when moving pays.
-    if (this.#head * 2 > order.length) {
-      order.splice(0, this.#head)
-      this.#head = 0
+      order.shift()
     }
     const key = seq + identity
     this.#until.set(key, now + this.#keptMs)
