@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createServer } from 'node:tls'
+import { AMOP_GROUPS } from '../../src/net/amop-tls.ts'
 
 const [port, directory = ''] = process.argv.slice(2)
 const read = (name: string): Buffer => readFileSync(join(directory, name))
@@ -14,7 +15,7 @@ const server = createServer(
     cert: read('node.crt'),
     key: read('node.key'),
     requestCert: true,
-    ecdhCurve: 'secp256k1:X25519:prime256v1:secp384r1',
+    ecdhCurve: AMOP_GROUPS,
     maxVersion: 'TLSv1.2',
     noDelay: true,
   },

@@ -8,6 +8,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { AmopClient } from '../../src/amop-client.ts'
 import { Histogram } from '../../src/cli/perf/histogram.ts'
 import { ProcessUsage } from '../../src/cli/perf/process-usage.ts'
+import { AMOP_GROUPS } from '../../src/net/amop-tls.ts'
 
 export interface LoadOptions {
   /** Of the AMOP node; for `echo`, of the bare server. */
@@ -176,7 +177,7 @@ async function echo(): Promise<Record<string, number>> {
     ca: read('ca.crt'),
     cert: read('sdk.crt'),
     key: read('sdk.key'),
-    ecdhCurve: 'secp256k1:X25519:prime256v1:secp384r1',
+    ecdhCurve: AMOP_GROUPS,
     checkServerIdentity: () => undefined,
   })
   socket.getPeerCertificate = (() => ({})) as unknown as TLSSocket['getPeerCertificate']

@@ -8,6 +8,11 @@ export interface Certificate {
   readonly publicKey: string
 }
 
+/** A distinguished name for a line of a log: `C=CN,O=fisco-bcos,CN=sdk`. */
+export function inOneLine(distinguishedName: string): string {
+  return distinguishedName.replaceAll('\n', ',')
+}
+
 /** Who is at the other end. */
 export interface AmopPeer {
   readonly address: string

@@ -1,6 +1,6 @@
-import { createHash, type KeyObject, type X509Certificate } from 'node:crypto'
+import { createHash, type KeyObject } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
-import type { Certificate } from '../amop/index.ts'
+import { type Certificate, inOneLine } from '../amop/index.ts'
 
 /** Why a client's certificate is not taken, in words that an operator can act on. */
 export interface Refusal {
@@ -35,15 +35,15 @@ export function checkClient(socket: TLSSocket, issuer: string | undefined): Cert
   }
   const refused = (reason: string): Refusal => ({
     reason,
-    subject: oneLine(x509.subject),
-    issuer: oneLine(x509.issuer),
+    subject: x509.subject && inOneLine(x509.subject),
+    issuer: x509.issuer && inOneLine(x509.issuer),
   })
   if (!socket.authorized) {
     const code = String(socket.authorizationError)
     return refused(REASONS[code] ?? `${FOREIGN}: ${code}`)
   }
   if (issuer !== undefined && x509.issuer !== issuer) {
-    return refused(`its certificate is of another agency than ours, ${oneLine(issuer)}`)
+    return refused(`its certificate is of another agency than ours, ${inOneLine(issuer)}`)
   }
   try {
     return { subject: x509.subject ?? '', issuer: x509.issuer ?? '', publicKey: publicKeyText(x509.publicKey) }
@@ -61,13 +61,4 @@ export function publicKeyText(key: KeyObject): string {
   return createHash('sha256')
     .update(key.export({ type: 'spki', format: 'der' }))
     .digest('hex')
-}
-
-/** True for certificates that TLS 1.3 has no signature for. */
-export function isSecp256k1({ publicKey }: X509Certificate): boolean {
-  return publicKey.asymmetricKeyDetails?.namedCurve === 'secp256k1'
-}
-
-function oneLine(name: string | undefined): string | undefined {
-  return name?.replaceAll('\n', ',')
 }

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, createSecureContext, type TLSSocket } from 'node:tls'
 import type { AmopTransport, ConnectionEvents, Dial, NodeAddress } from '../amop/index.ts'
-import { isSecp256k1 } from './amop-client-certificate.ts'
+import { amopTlsLimits } from './amop-tls.ts'
 import { JoinedWrites } from './joined-writes.ts'
 import { checkTlsMaterial } from './tls-material.ts'
 
@@ -14,9 +14,6 @@ export interface AmopCertificates {
   /** The private key of it. */
   readonly key: string | Buffer
 }
-
-/** Nodes use secp256k1 above all, and OpenSSL wants it named for certificates on it to be taken. */
-const CURVES = 'secp256k1:X25519:prime256v1:secp384r1'
 
 /** How long a connection that was ended waits until what it has written is taken. */
 const LINGER_MS = 2_000
@@ -43,10 +40,7 @@ function tlsOptions({ ca, cert, key }: AmopCertificates): ConnectionOptions {
       ca,
       cert,
       key,
-      ecdhCurve: CURVES,
-      minVersion: 'TLSv1.2',
-      // TLS 1.3 has no signatures on that curve.
-      maxVersion: isSecp256k1(own) ? 'TLSv1.2' : 'TLSv1.3',
+      ...amopTlsLimits(own),
     }),
     rejectUnauthorized: true,
     // A node is known by its authority, as in all SDKs: it has no name.
@@ -73,6 +67,7 @@ class ClientSocket implements AmopTransport {
   #heard = false
   #linger: NodeJS.Timeout | undefined
   readonly #taken = (): void => this.#events.writable()
+
   constructor(socket: Socket, tls: boolean, events: ConnectionEvents) {
     this.#socket = socket
     this.#tls = tls

@@ -5,10 +5,11 @@ import type { Certificate } from '../amop/index.ts'
 import { type Clock, hostAndPort, type Logger, type Timers, type Turn } from '../base/index.ts'
 import type { AddressLimits } from './address-limits.ts'
 import { AmopCarrier, type AmopCarrierContext } from './amop-carrier.ts'
-import { checkClient, isSecp256k1, type Refusal } from './amop-client-certificate.ts'
+import { checkClient, type Refusal } from './amop-client-certificate.ts'
 import type { AmopMachineFactory } from './amop-machine.ts'
+import { amopTlsLimits } from './amop-tls.ts'
 import { Listener, SOCKET_OPTIONS } from './listener.ts'
-import { isLoopback, plainAddress } from './peer.ts'
+import { isLoopback, peerOf, plainAddress } from './peer.ts'
 import { ReadBudget } from './read-budget.ts'
 import { logTlsFailure } from './tls-failure.ts'
 import { checkTlsMaterial, type TlsOptions } from './tls-material.ts'
@@ -37,12 +38,6 @@ export interface AmopListenerOptions {
   /** How long a closed connection waits for its peer to close too, in ms. Default 5000. */
   readonly lingerMs?: number
 }
-
-/**
- * Groups for the key exchange. OpenSSL refuses every secp256k1 client certificate unless its curve is among them; go-sdk
- * offers that and P-256, the Java SDKs what their TLS library has.
- */
-const GROUPS = 'secp256k1:X25519:prime256v1:secp384r1'
 
 /** What an error that only says that nothing fits means here. */
 const HINTS: Readonly<Record<string, string>> = {
@@ -87,9 +82,7 @@ function createSecureServer(tls: AmopTlsOptions, options: AmopListenerOptions, s
     requestCert: true,
     // Refused below, where it can be said who was and why.
     rejectUnauthorized: false,
-    ecdhCurve: GROUPS,
-    minVersion: 'TLSv1.2',
-    maxVersion: isSecp256k1(own) ? 'TLSv1.2' : 'TLSv1.3',
+    ...amopTlsLimits(own),
     // Nobody resumes a session: what was not checked then would not be now.
     secureOptions: constants.SSL_OP_NO_TICKET,
     handshakeTimeout: options.handshakeTimeoutMs,
@@ -135,20 +128,15 @@ function carry(
   socket: Socket,
   certificate: Certificate | undefined,
 ): void {
-  const { remoteAddress, remotePort, localAddress, localPort } = socket
-  if (
-    remoteAddress === undefined ||
-    remotePort === undefined ||
-    localAddress === undefined ||
-    localPort === undefined
-  ) {
+  const peer = peerOf(socket, certificate !== undefined)
+  if (peer === undefined) {
     socket.destroy()
     return
   }
-  const address = plainAddress(remoteAddress)
-  const local = hostAndPort(plainAddress(localAddress), localPort)
+  const { address, port, localAddress, localPort } = peer
+  const local = hostAndPort(localAddress, localPort)
   context.clock.refresh()
-  const carrier = new AmopCarrier(context, socket, { address, port: remotePort, local, certificate }, create)
+  const carrier = new AmopCarrier(context, socket, { address, port, local, certificate }, create)
   socket.once('close', () => limits.named(address, carrier.clientType))
 }
 

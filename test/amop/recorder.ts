@@ -9,6 +9,7 @@ import {
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import { type Certificate, FrameReader } from '../../src/amop/index.ts'
 import { checkClient } from '../../src/net/amop-client-certificate.ts'
+import { AMOP_GROUPS } from '../../src/net/amop-tls.ts'
 import { type Event, formatLine } from './recording.ts'
 
 /** PEM. The recorder is the node to SDKs, and an SDK to the node. */
@@ -35,8 +36,6 @@ export interface RecorderOptions {
   readonly settings?: Record<string, unknown>
 }
 
-const GROUPS = 'secp256k1:X25519:prime256v1:secp384r1'
-
 /** Stands between SDKs and a node and writes down what both say; the format is in recording.ts. */
 export class Recorder {
   readonly #options: RecorderOptions
@@ -57,7 +56,7 @@ export class Recorder {
               cert: files.nodeCert,
               key: files.nodeKey,
               requestCert: true,
-              ecdhCurve: GROUPS,
+              ecdhCurve: AMOP_GROUPS,
               maxVersion: 'TLSv1.2',
               noDelay: true,
             },
@@ -135,7 +134,7 @@ export class Recorder {
       ca: files.ca,
       cert: files.sdkCert,
       key: files.sdkKey,
-      ecdhCurve: GROUPS,
+      ecdhCurve: AMOP_GROUPS,
       checkServerIdentity: () => undefined,
     })
     // Node 24 and 26 crash on what it does with secp256k1.

@@ -1,5 +1,5 @@
 import { applicationTopic, isBlockNotice } from '../topic-names.ts'
-import type { Certificate } from '../transport.ts'
+import { type Certificate, inOneLine } from '../transport.ts'
 import { compilePattern } from './pattern.ts'
 import type { Grants, PermissionRules, RuleWho } from './rules.ts'
 
@@ -126,5 +126,5 @@ function ofCertificate(
 function names(distinguishedName: string): string[] {
   const attributes = distinguishedName.split('\n')
   const commonNames = attributes.filter((attribute) => attribute.startsWith('CN=')).map((name) => name.slice(3))
-  return [...commonNames, attributes.join(',')]
+  return [...commonNames, inOneLine(distinguishedName)]
 }

@@ -10,7 +10,7 @@ import type { Message } from '../router/message.ts'
 import type { Publisher } from '../router/publisher.ts'
 import type { Unicast } from '../router/unicast.ts'
 import { isPrivateTopic } from '../topic-names.ts'
-import type { AmopPeer, AmopTransport } from '../transport.ts'
+import { type AmopPeer, type AmopTransport, inOneLine } from '../transport.ts'
 import { agree, handshakeAnswer, heartbeatAnswer } from './handshake.ts'
 import { parseJson } from './json.ts'
 import { rpcAnswer } from './rpc.ts'
@@ -79,6 +79,12 @@ export class SdkSession implements PrivateSession, Publisher {
     amop.sessions.add(this)
   }
 
+  /** Its certificate's, in one line; undefined over plain TCP. */
+  get subject(): string | undefined {
+    const { certificate } = this.peer
+    return certificate && inOneLine(certificate.subject)
+  }
+
   get outstanding(): number {
     return this.#pushed.size
   }
@@ -120,7 +126,7 @@ export class SdkSession implements PrivateSession, Publisher {
     this.amop.log[level](`amop session ${this.name} is closed: ${reason}`, {
       session: this.name,
       clientType: this.clientType,
-      subject: this.peer.certificate?.subject.replaceAll('\n', ','),
+      subject: this.subject,
     })
     // Before anybody else gets what it had: this one must not be asked again.
     this.closed = true
@@ -245,7 +251,7 @@ export class SdkSession implements PrivateSession, Publisher {
     this.amop.log.info(`amop session ${this.name} opened`, {
       clientType: this.clientType,
       protocol: this.protocol,
-      subject: this.peer.certificate?.subject.replaceAll('\n', ','),
+      subject: this.subject,
     })
   }
 

@@ -61,10 +61,10 @@ export class AmopNode {
   }
 
   get sessions(): AmopSessionView[] {
-    return [...this.#amop.sessions].map(({ name, clientType, peer, topics }) => ({
+    return [...this.#amop.sessions].map(({ name, clientType, subject, topics }) => ({
       name,
       clientType,
-      subject: peer.certificate?.subject.replaceAll('\n', ','),
+      subject,
       topics: [...topics],
     }))
   }
