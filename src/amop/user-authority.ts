@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { accessRefused } from '../broker/index.ts'
+import { type AmqpError, accessRefused } from '../broker/index.ts'
 import type { AmopContext } from './context.ts'
 import type { TopicAccess } from './permissions/permissions.ts'
 import { isReservedTopic } from './topic-names.ts'
@@ -9,6 +9,11 @@ const USERS_MAX = 1024
 
 /** A topic that no rule names: who may use it may use all. */
 const ANY_TOPIC = randomBytes(32).toString('hex')
+
+/** 403 */
+export function reservedTopicRefused(topic: string): AmqpError {
+  return accessRefused(`topic '${topic}' is reserved for SDKs and cannot be used from AMQP`)
+}
 
 /** What AMQP users may do with topics. */
 export class UserAuthority {
@@ -31,9 +36,7 @@ export class UserAuthority {
    * @throws AmqpError 403 for a topic that nobody may use from AMQP, or this user may not.
    */
   check(user: string | undefined, action: 'publish' | 'subscribe', topic: string): void {
-    if (isReservedTopic(topic)) {
-      throw accessRefused(`topic '${topic}' is reserved for SDKs and cannot be used from AMQP`)
-    }
+    if (isReservedTopic(topic)) throw reservedTopicRefused(topic)
     if (user === undefined || this.#accessOf(user)[action](topic)) return
     throw accessRefused(
       `${action} access to topic '${topic}' refused for user '${user}' by the topic permissions of AMOP`,

@@ -1,4 +1,4 @@
-import { appendFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import {
   type AddressInfo,
   connect as connectPlain,
@@ -6,6 +6,7 @@ import {
   type Server,
   type Socket,
 } from 'node:net'
+import { join } from 'node:path'
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import { type Certificate, FrameReader } from '../../src/amop/index.ts'
 import { checkClient } from '../../src/net/amop-client-certificate.ts'
@@ -19,6 +20,18 @@ export interface RecorderFiles {
   readonly nodeKey: string | Buffer
   readonly sdkCert: string | Buffer
   readonly sdkKey: string | Buffer
+}
+
+/** Those of a directory that the node has made. */
+export function recorderFilesIn(directory: string): RecorderFiles {
+  const read = (name: string): Buffer => readFileSync(join(directory, name))
+  return {
+    ca: read('ca.crt'),
+    nodeCert: read('node.crt'),
+    nodeKey: read('node.key'),
+    sdkCert: read('sdk/sdk.crt'),
+    sdkKey: read('sdk/sdk.key'),
+  }
 }
 
 export interface RecorderOptions {

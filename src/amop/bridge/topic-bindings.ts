@@ -1,6 +1,5 @@
 import {
   type AmqpError,
-  accessRefused,
   type Binding,
   type Exchange,
   entity,
@@ -10,9 +9,9 @@ import {
   type RouteTargets,
 } from '../../broker/index.ts'
 import { findHeader, PropertyFlag, PropertyView, type Table, textOf } from '../../codec/index.ts'
-import { HEADER_BYTES } from '../packet/packet.ts'
-import { fitsTopicBody, TOPIC_BYTES_MAX } from '../packet/topic-body.ts'
+import { fitsTopicBody, TOPIC_BYTES_MAX, topicFrameBytes } from '../packet/topic-body.ts'
 import { isReservedTopic } from '../topic-names.ts'
+import { reservedTopicRefused } from '../user-authority.ts'
 import { Header } from './amqp-message.ts'
 import { readBindingArguments, readPrefix } from './arguments.ts'
 import type { Bridge } from './bridge.ts'
@@ -59,13 +58,14 @@ export class TopicBindings implements Router {
   }
 
   checkPublish(routingKey: string, message: Message): void {
-    const problem = this.#problem(this.prefix + routingKey, message)
+    const problem = this.#problem(this.prefix + routingKey, message, modeOf(message))
     if (problem !== undefined) throw problem
   }
 
   route(routingKey: string, message: Message, into: RouteTargets): void {
     const topic = this.prefix + routingKey
-    const problem = this.#problem(topic, message)
+    const mode = modeOf(message)
+    const problem = this.#problem(topic, message, mode)
     if (problem !== undefined) {
       // Nobody is left to tell who has sent it here through another exchange, or as a dead letter.
       const { log } = this.#bridge.amop
@@ -79,7 +79,7 @@ export class TopicBindings implements Router {
       return
     }
     const { router } = this.#bridge.amop
-    const isUnicast = modeOf(message) === 'unicast'
+    const isUnicast = mode === 'unicast'
     const origin = Origin.of(message, topic, this.#bridge.findTopic)
     const departure = new Departure(this.#bridge, this.exchange.name, topic, isUnicast, origin)
     if (!isUnicast) {
@@ -96,25 +96,24 @@ export class TopicBindings implements Router {
     return this.exchange.host.name === this.#bridge.vhost
   }
 
-  /** Why a message cannot go to that topic. */
-  #problem(topic: string, message: Message): AmqpError | undefined {
+  /** Why a message of that mode cannot go to that topic. */
+  #problem(topic: string, message: Message, mode: string | undefined): AmqpError | undefined {
     const problem = topicProblem(topic)
     if (problem !== undefined) return problem
-    const bytes = HEADER_BYTES + 1 + Buffer.byteLength(topic) + message.bodyLength
+    const bytes = topicFrameBytes(topic, message.bodyLength)
     const { frameBytesMax } = this.#bridge.amop.settings
     if (bytes > frameBytesMax) {
       return preconditionFailed(
         `message of ${message.bodyLength} bytes for topic '${topic}' makes an AMOP frame of ${bytes}, over ${frameBytesMax}`,
       )
     }
-    const mode = modeOf(message)
     if (mode === undefined || mode === 'multicast' || mode === 'unicast') return undefined
     return preconditionFailed(`invalid header '${Header.MODE}': '${mode}' is neither 'multicast' nor 'unicast'`)
   }
 }
 
 function topicProblem(topic: string): AmqpError | undefined {
-  if (isReservedTopic(topic)) return accessRefused(`topic '${topic}' is reserved for SDKs and cannot be used from AMQP`)
+  if (isReservedTopic(topic)) return reservedTopicRefused(topic)
   if (topic !== '' && fitsTopicBody(topic)) return undefined
   const bytes = Buffer.byteLength(topic)
   const limits = `a topic of AMOP has 1 to ${TOPIC_BYTES_MAX} bytes of UTF-8`

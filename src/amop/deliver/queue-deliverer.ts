@@ -2,9 +2,9 @@ import type { Drainable, Timer } from '../../base/index.ts'
 import { type BrokerContext, type Consumer, entity, type Message, MessageMark, type Queue } from '../../broker/index.ts'
 import { Table } from '../../codec/index.ts'
 import type { AmopContext } from '../context.ts'
-import { FRAME_BYTES_MAX, HEADER_BYTES, type Packet, PacketType } from '../packet/packet.ts'
+import { FRAME_BYTES_MAX, type Packet, PacketType } from '../packet/packet.ts'
 import { ResultCode } from '../packet/result-code.ts'
-import { makeTopicPacket } from '../packet/topic-body.ts'
+import { makeTopicPacket, topicFrameBytes } from '../packet/topic-body.ts'
 import { FULL_ACCESS } from '../permissions/permissions.ts'
 import { pathOf } from '../queue-path.ts'
 import type { Listener } from '../router/listener.ts'
@@ -240,8 +240,7 @@ export class QueueDeliverer implements Consumer, Publisher, TopicWatcher, Draina
 
   #problemOf(bytes: number, before: readonly string[]): string | undefined {
     if (before.includes(this.#queue.name)) return 'it has come back from its topic'
-    const head = HEADER_BYTES + 1 + Buffer.byteLength(this.#topic)
-    if (head + bytes > FRAME_BYTES_MAX) return 'no frame can carry it'
+    if (topicFrameBytes(this.#topic, bytes) > FRAME_BYTES_MAX) return 'no frame can carry it'
     return undefined
   }
 

@@ -45,12 +45,9 @@ export function fitsTopicBody(topic: string): boolean {
 
 /** @throws RangeError when the topic has over 254 bytes of UTF-8, or is no text. */
 export function encodeTopicBody(topic: string, data: Buffer): Buffer {
-  if (!fitsTopicBody(topic)) throw new RangeError(`a topic has at most ${TOPIC_BYTES_MAX} bytes of UTF-8`)
-  const t = 1 + Buffer.byteLength(topic)
+  const t = headBytes(topic)
   const body = Buffer.allocUnsafe(t + data.length)
-  TOPIC_HEAD.encode({ t }, body, 0)
-  body.write(topic, 1)
-  body.set(data, t)
+  writeTopicBody(body, 0, t, topic, data)
   return body
 }
 
@@ -59,12 +56,25 @@ export function encodeTopicBody(topic: string, data: Buffer): Buffer {
  * @throws RangeError as `encodeTopicBody` and `Packet.make` do.
  */
 export function makeTopicPacket(type: number, seq: string, result: number, topic: string, data: Uint8Array): Packet {
-  if (!fitsTopicBody(topic)) throw new RangeError(`a topic has at most ${TOPIC_BYTES_MAX} bytes of UTF-8`)
-  const t = 1 + Buffer.byteLength(topic)
+  const t = headBytes(topic)
   const packet = Packet.allocate(type, seq, result, t + data.length, true)
-  const { frame } = packet
-  TOPIC_HEAD.encode({ t }, frame, HEADER_BYTES)
-  frame.write(topic, HEADER_BYTES + 1)
-  frame.set(data, HEADER_BYTES + t)
+  writeTopicBody(packet.frame, HEADER_BYTES, t, topic, data)
   return packet
+}
+
+/** Bytes of a whole frame that carries a topic. */
+export function topicFrameBytes(topic: string, dataBytes: number): number {
+  return HEADER_BYTES + 1 + Buffer.byteLength(topic) + dataBytes
+}
+
+/** @returns t. @throws RangeError */
+function headBytes(topic: string): number {
+  if (!fitsTopicBody(topic)) throw new RangeError(`a topic has at most ${TOPIC_BYTES_MAX} bytes of UTF-8`)
+  return 1 + Buffer.byteLength(topic)
+}
+
+function writeTopicBody(target: Buffer, at: number, t: number, topic: string, data: Uint8Array): void {
+  TOPIC_HEAD.encode({ t }, target, at)
+  target.write(topic, at + 1)
+  target.set(data, at + t)
 }

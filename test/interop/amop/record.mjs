@@ -1,9 +1,8 @@
 // Writes the sessions of real SDKs that `npm test` replays: `npm run build && node test/interop/amop/record.mjs [DIRECTORY]`.
 // The default directory is test/amop/recorded; its README says what they are.
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Recorder } from '../../../dist/test/amop/recorder.js'
+import { Recorder, recorderFilesIn } from '../../../dist/test/amop/recorder.js'
 import { installSdks } from './lib/install.mjs'
 import { until } from './lib/lines.mjs'
 import { AmopNode } from './lib/node.mjs'
@@ -34,18 +33,11 @@ for (const [first, second, form] of SESSIONS) {
 
 async function record(name, title, publisherSdk, subscriberSdk, act) {
   const node = await AmopNode.start()
-  const read = (file) => readFileSync(join(node.dataDir, 'amop', file))
   const recorder = await Recorder.start({
     nodePort: node.amopPort,
     path: join(directory, `${name}.session`),
     title,
-    files: {
-      ca: read('ca.crt'),
-      nodeCert: read('node.crt'),
-      nodeKey: read('node.key'),
-      sdkCert: read('sdk/sdk.crt'),
-      sdkKey: read('sdk/sdk.key'),
-    },
+    files: recorderFilesIn(join(node.dataDir, 'amop')),
   })
   const where = `127.0.0.1:${recorder.port}`
   const running = []
