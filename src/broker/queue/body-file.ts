@@ -4,7 +4,8 @@ import type { Message } from '../message.ts'
 import type { StoredBodyFile } from '../storage/index.ts'
 import type { BodyUse } from './body-use.ts'
 import { setAside } from './damaged-file.ts'
-import { intersectionOf, unionOf } from './runs.ts'
+import { contentBytes } from './record.ts'
+import { bytesIn, intersectionOf, unionOf } from './runs.ts'
 
 /** Where a large message lies that slabs in files refer to. */
 export interface BodyPlace {
@@ -78,7 +79,7 @@ export class BodyFile {
   liveRuns(): Int32Array {
     const lists: Int32Array[] = []
     for (const use of this.uses) lists.push(use.runsOf(this))
-    for (const [at, message] of this.inMemory) lists.push(Int32Array.of(at, at + lengthOf(message)))
+    for (const [at, message] of this.inMemory) lists.push(Int32Array.of(at, at + contentBytes(message)))
     const live = unionOf(lists)
     // After a crash somebody may seem to need what was settled since, and is here no more.
     return this.#runs === undefined ? live : intersectionOf(live, this.#runs)
@@ -88,11 +89,7 @@ export class BodyFile {
   get liveBytes(): number {
     if (!this.#isTouched) return this.#liveBytes
     this.#isTouched = false
-    const runs = this.liveRuns()
-    this.#liveBytes = 0
-    for (let index = 0; index < runs.length; index += 2) {
-      this.#liveBytes += (runs[index + 1] as number) - (runs[index] as number)
-    }
+    this.#liveBytes = bytesIn(this.liveRuns())
     return this.#liveBytes
   }
 
@@ -116,8 +113,4 @@ export class BodyFile {
     if (this.isDamaged && storage.segments !== undefined) setAside(context, storage.segments, this.#ref)
     else storage.dropSegment(this.#ref)
   }
-}
-
-function lengthOf({ addressLength, propertiesLength, bodyLength }: Message): number {
-  return addressLength + propertiesLength + bodyLength
 }

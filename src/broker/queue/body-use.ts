@@ -1,7 +1,7 @@
 import type { BrokerContext } from '../host.ts'
 import type { StoredBodies } from '../storage/index.ts'
 import type { BodyFile, BodyPlace } from './body-file.ts'
-import { Runs, withoutRun } from './runs.ts'
+import { bytesIn, Runs, withoutRun } from './runs.ts'
 import type { OutsideBody } from './slab-file.ts'
 
 /** What a slab's file has in one body file. */
@@ -37,7 +37,7 @@ export class BodyUse {
     use.#isPaged = true
     for (const { id, runs } of bodies) {
       const file = fileOf(id)
-      use.#shares.set(file, { count: 0, bytes: bytesOf(runs), runs })
+      use.#shares.set(file, { count: 0, bytes: bytesIn(runs), runs })
       file.uses.add(use)
     }
     return use
@@ -155,10 +155,4 @@ export class BodyUse {
     file.touch()
     file.dropIfUnused(context)
   }
-}
-
-function bytesOf(runs: Int32Array): number {
-  let bytes = 0
-  for (let index = 0; index < runs.length; index += 2) bytes += (runs[index + 1] as number) - (runs[index] as number)
-  return bytes
 }

@@ -69,6 +69,13 @@ export class RunCursor {
   }
 }
 
+/** How many bytes lie in these runs. */
+export function bytesIn(runs: Int32Array): number {
+  let bytes = 0
+  for (let index = 0; index < runs.length; index += 2) bytes += (runs[index + 1] as number) - (runs[index] as number)
+  return bytes
+}
+
 /** All that lies in any of these lists of runs. */
 export function unionOf(lists: readonly Int32Array[]): Int32Array {
   const all: [number, number][] = []

@@ -243,18 +243,22 @@ export class Checkpointer {
 
   /** Files of which most is dead, the emptiest first, as many as there is room for anew. */
   #worthwhile(room: number): Part[] {
-    const parts: Part[] = []
-    for (const queue of this.#options.queues()) {
-      for (const slab of queue.slabs()) {
-        if (slab.journalled > 0 && isHalfDead(slab) && !slab.line.isHot(slab)) parts.push({ queue, slab })
-      }
-    }
+    const parts = [...this.#halfDead()]
     parts.sort((a, b) => a.slab.liveBytes - b.slab.liveBytes)
     let left = room
     return parts.filter(({ slab }) => {
       left -= slab.liveBytes + COMPACT_BYTES_MIN
       return left >= 0
     })
+  }
+
+  /** Files that could be rewritten, and be half as large at most. */
+  *#halfDead(): Iterable<Part> {
+    for (const queue of this.#options.queues()) {
+      for (const slab of queue.slabs()) {
+        if (slab.journalled > 0 && isHalfDead(slab) && !slab.line.isHot(slab)) yield { queue, slab }
+      }
+    }
   }
 
   /** @throws Error when the room that is left is for something else. */
@@ -494,12 +498,7 @@ export class Checkpointer {
     if (bytes < WASTE_BYTES_MIN || clock.now < this.#wasteLookAt) return false
     this.#wasteLookAt = clock.now + WASTE_LOOK_MS
     let waste = 0
-    for (const queue of this.#options.queues()) {
-      for (const slab of queue.slabs()) {
-        if (slab.journalled === 0 || !isHalfDead(slab) || slab.line.isHot(slab)) continue
-        waste += (slab.segment?.bytes ?? 0) - ownBytes(slab)
-      }
-    }
+    for (const { slab } of this.#halfDead()) waste += (slab.segment?.bytes ?? 0) - ownBytes(slab)
     for (const file of this.#context.memory.bodies.files) {
       if (file.isSynced && file.isHalfDead) waste += file.ref.bytes - file.liveBytes
     }
