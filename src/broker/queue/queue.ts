@@ -200,7 +200,7 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
       if (this.followers !== undefined) this.tell(this.followers, place, 'acknowledged')
     } else {
       this.stats.got++
-      this.#addUnacked(slab, offset)
+      this.#countUnacked(slab, offset, 1)
     }
     if (this.#expiry.possible) {
       // A dead letter may come back to here, or take memory that this queue has just given up.
@@ -217,7 +217,7 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
     if (slab === undefined) return
     const offset = place - slab.number * PLACE_SPAN
     this.stats.acknowledged++
-    this.#removeUnacked(slab, offset)
+    this.#countUnacked(slab, offset, -1)
     slab.line.settle(slab, offset)
     if (this.followers !== undefined) this.tell(this.followers, place, 'acknowledged')
     if (this.#unacked === 0 && this.#quorum) this.#promote()
@@ -281,10 +281,7 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
     this.#guarded = true
     this.#unusedTimer?.stop()
     this.#expiry.stop()
-    this.#ready = 0
-    this.#readyBytes = 0
-    this.#unacked = 0
-    this.#unackedBytes = 0
+    this.#ready = this.#readyBytes = this.#unacked = this.#unackedBytes = 0
     this.#losses.clear()
     this.#slabs.clear()
     this.#view.release()
@@ -406,7 +403,7 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
     const offset = place - slab.number * PLACE_SPAN
     if (reason === 'delivery_limit') this.stats.deliveryLimited++
     else this.stats.rejected++
-    this.#removeUnacked(slab, offset)
+    this.#countUnacked(slab, offset, -1)
     if (reason === 'requeued') slab.line.settle(slab, offset)
     else this.#discard(slab, offset, reason)
     this.#promote()
@@ -509,7 +506,7 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
       return
     }
     this.stats.delivered++
-    this.#addUnacked(slab, offset)
+    this.#countUnacked(slab, offset, 1)
     // The consumer may settle it at once, but its bytes have to stay for the rest of the call.
     slab.live++
     consumer.deliver(this, message, slab.number * PLACE_SPAN + offset, redelivered)
@@ -527,14 +524,10 @@ export class Queue extends DeclaredQueue implements SlabsQueue {
     return recordState(slab.memory.words, at)
   }
 
-  #addUnacked(slab: Slab, offset: number): void {
-    this.#unacked++
-    this.#unackedBytes += recordBodyBytes(slab.memory.words, slab.locate(offset))
-  }
-
-  #removeUnacked(slab: Slab, offset: number): void {
-    this.#unacked--
-    this.#unackedBytes -= recordBodyBytes(slab.memory.words, slab.locate(offset))
+  /** @param change 1 for a message handed out, -1 for one that is settled. */
+  #countUnacked(slab: Slab, offset: number, change: 1 | -1): void {
+    this.#unacked += change
+    this.#unackedBytes += change * recordBodyBytes(slab.memory.words, slab.locate(offset))
   }
 
   /** The end of a taken message that nobody acknowledged. */
