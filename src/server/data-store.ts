@@ -180,18 +180,12 @@ export class DataStore {
     const known = new Set<number>()
     const { bodies } = context.memory
     bodies.restore(messages.bodyFiles.values())
-    for (const queue of storedQueues(virtualHosts)) {
-      const restored = messages.take(queue.uid)
-      if (restored === undefined) continue
-      for (const { file } of restored.segments) known.add(file.id)
-      queue.restore(restored)
-    }
     // What is due leaves when timers run; letters of queues that are over their limits may have to wait there at once.
-    for (const delayed of delayedMessages(virtualHosts)) {
-      const restored = messages.take(delayed.uid)
+    for (const holder of storedHolders(virtualHosts)) {
+      const restored = messages.take(holder.uid)
       if (restored === undefined) continue
       for (const { file } of restored.segments) known.add(file.id)
-      delayed.restore(restored)
+      holder.restore(restored)
     }
     bodies.forgetUnused()
     for (const { ref } of bodies.files) known.add(ref.id)
@@ -350,7 +344,7 @@ function* allHolders(virtualHosts: VirtualHosts): Iterable<SlabHolder> {
   yield* delayedMessages(virtualHosts)
 }
 
-function* storedHolders(virtualHosts: VirtualHosts): Iterable<SlabHolder> {
+function* storedHolders(virtualHosts: VirtualHosts): Iterable<Queue | DelayedMessages> {
   yield* storedQueues(virtualHosts)
   for (const delayed of delayedMessages(virtualHosts)) if (delayed.stored) yield delayed
 }
