@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Command, Option } from 'commander'
-import { DEFAULT_AMOP_OPTIONS, type KeyType, loadAmopCertificates } from '../../server/index.ts'
+import { AMOP_TEXTS, DEFAULT_AMOP_OPTIONS, type KeyType, loadAmopCertificates } from '../../server/index.ts'
 import { UsageError } from '../errors.ts'
 import { checked, wholeNumber } from '../settings/parsers.ts'
+import { DEFAULT_NODE, nodeOption } from './node-option.ts'
 import { valueFor } from './value-for.ts'
 
 interface Flags {
@@ -16,8 +17,6 @@ interface Flags {
   readonly chainId: string
   readonly force?: true
 }
-
-const DEFAULT_NODE = '127.0.0.1:20200'
 
 export function certsCommand(): Command {
   return new Command('amop-certs')
@@ -42,15 +41,10 @@ export function certsCommand(): Command {
         .argParser(valueFor('--days', wholeNumber(1, 36_500)))
         .default(3650),
     )
-    .addOption(
-      new Option(
-        '--node <HOST:PORT>',
-        `where SDKs find the node, may be given more than once (default: ${DEFAULT_NODE})`,
-      ).argParser((text, nodes: readonly string[] = []) => [...nodes, valueFor('--node', hostPort)(text)]),
-    )
+    .addOption(nodeOption('where SDKs find the node', hostPort))
     .addOption(
       new Option('--chain-id <ID>', 'as --amop-chain-id of the node')
-        .argParser(valueFor('--chain-id', wholeText))
+        .argParser(valueFor('--chain-id', checked(AMOP_TEXTS.chainId)))
         .default(DEFAULT_AMOP_OPTIONS.chainId),
     )
     .option('--force', 'replace what is there; SDKs with the former certificates are refused from then on')
@@ -123,7 +117,6 @@ const folderName = checked({
   allowed: 'a name of letters, digits, points, dashes and underscores, at most 64',
   holds: (text) => /^\w[\w.-]{0,63}$/.test(text) && text !== 'sdk',
 })
-const wholeText = checked({ allowed: 'a whole number', holds: (text) => /^\d+$/.test(text) })
 const hostPort = checked({
   allowed: 'a host and a port, such as 127.0.0.1:20200',
   holds: (text) => /^(\[[^\]]+\]|[^:\s]+):\d{1,5}$/.test(text) && Number(portOf([text])) <= 65_535,

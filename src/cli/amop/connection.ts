@@ -1,12 +1,12 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import { Client } from '../../amop/index.ts'
 import { type AmopConnectOptions, amopClientOptions, parseNode } from '../../net/index.ts'
 import { UsageError } from '../errors.ts'
 import { checked } from '../settings/parsers.ts'
 import { reasonOf } from '../start/read-file.ts'
-import { valueFor } from './value-for.ts'
+import { DEFAULT_NODE, nodeOption } from './node-option.ts'
 
 /** What `sub` and `pub` have in common. */
 export interface ConnectionFlags {
@@ -14,8 +14,6 @@ export interface ConnectionFlags {
   readonly certs?: string
   readonly plain?: true
 }
-
-const DEFAULT_NODE = '127.0.0.1:20200'
 
 const node = checked({
   allowed: 'a host and a port, such as 127.0.0.1:20200',
@@ -31,11 +29,7 @@ const node = checked({
 
 export function addConnectionOptions(command: Command): Command {
   return command
-    .addOption(
-      new Option('--node <HOST:PORT>', `a node, may be given more than once (default: ${DEFAULT_NODE})`).argParser(
-        (text, nodes: readonly string[] = []) => [...nodes, valueFor('--node', node)(text)],
-      ),
-    )
+    .addOption(nodeOption('a node', node))
     .option('--certs <DIR>', 'directory with ca.crt, sdk.crt and sdk.key, or with a folder sdk that has them')
     .option('--plain', 'plain TCP, for nodes that tests have started so')
 }
