@@ -1,11 +1,4 @@
-import {
-  AmopContext,
-  type AmopOptions,
-  type AmopPeer,
-  type AmopSettings,
-  Bridge,
-  type Certificate,
-} from '../../src/amop/index.ts'
+import { AmopContext, type AmopOptions, type AmopSettings, Bridge, type Certificate } from '../../src/amop/index.ts'
 import type { VirtualHost } from '../../src/broker/index.ts'
 import {
   BASIC_CONSUME_OK,
@@ -28,7 +21,7 @@ import {
   textOf,
 } from '../../src/codec/index.ts'
 import { type Delivery, publish, TestClient, TestNode, type TestNodeOptions } from '../amqp/harness.ts'
-import { type Received, TestSdk } from './harness.ts'
+import { CarriedSdk, type CarryingHost, type Received } from './harness.ts'
 
 export interface BridgeNodeOptions extends TestNodeOptions {
   readonly settings?: Partial<AmopSettings>
@@ -39,7 +32,7 @@ export interface BridgeNodeOptions extends TestNodeOptions {
 type Arguments = Record<string, unknown>
 
 /** A node that speaks AMQP and AMOP, with time and turns in the test's hand. */
-export class BridgeNode {
+export class BridgeNode implements CarryingHost {
   readonly node: TestNode
   readonly context: AmopContext
   readonly bridge: Bridge
@@ -99,26 +92,7 @@ export class BridgeNode {
   }
 }
 
-export class BridgeSdk extends TestSdk {
-  readonly #bridgeNode: BridgeNode
-
-  constructor(node: BridgeNode, peer: AmopPeer) {
-    super(node, peer)
-    this.#bridgeNode = node
-  }
-
-  override transmit(bytes: Buffer): void {
-    super.transmit(bytes)
-    // As whoever reads from its socket does.
-    this.#bridgeNode.node.turn.schedule()
-    this.#bridgeNode.node.settle()
-  }
-
-  override disconnect(): void {
-    super.disconnect()
-    this.#bridgeNode.node.settle()
-  }
-
+export class BridgeSdk extends CarriedSdk {
   /** Sends a unicast and takes its answer, which has to be there. */
   ask(topic: string, data: Buffer | string = ''): Received {
     return this.expectAnswer(this.unicast(topic, data))

@@ -10,6 +10,7 @@ import {
   type NodeAddress,
   SdkSession,
 } from '../../src/amop/index.ts'
+import { until } from '../helpers/until.ts'
 import { TestAmop, type TestAmopOptions } from './harness.ts'
 
 /** One connection between a client and a node; bytes are handed over in a later microtask, cut at random. */
@@ -234,4 +235,9 @@ export class MemoryNetwork {
 export async function settle(): Promise<void> {
   // A microtask of ours runs after those that are queued, which may queue others: a macrotask runs after all.
   await new Promise((resolve) => setImmediate(resolve))
+}
+
+/** Resolves when the client can send messages through every one of its nodes. */
+export function connectedToAll(client: { readonly nodes: readonly { readonly connected: boolean }[] }): Promise<void> {
+  return until('the client is connected to all nodes', () => client.nodes.every(({ connected }) => connected))
 }

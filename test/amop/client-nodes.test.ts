@@ -1,7 +1,7 @@
 import test from 'ava'
 import { AmopError, Packet, PacketType } from '../../src/amop/index.ts'
 import { until } from '../helpers/until.ts'
-import { MemoryNetwork, type MemoryNode, settle } from './client-harness.ts'
+import { connectedToAll, MemoryNetwork, type MemoryNode, settle } from './client-harness.ts'
 
 function network(nodes: number): MemoryNetwork {
   const network = new MemoryNetwork()
@@ -222,7 +222,7 @@ test('a node that drops every connection at once is not stormed', async (t) => {
 test('a unicast goes to the next node when the first knows nobody', async (t) => {
   const net = network(2)
   const client = await net.connect(t, FIRST)
-  await until('both are connected', () => client.nodes.every(({ connected }) => connected))
+  await connectedToAll(client)
   const subscriber = await net.connect(t, {}, [nodeAt(net, 1)])
   await subscriber.subscribe('orders', ({ from }) => from)
   for (let i = 0; i < 5; i++) t.is((await client.unicast('orders', 'x')).toString(), 'node2:20200')
@@ -233,7 +233,7 @@ test('a unicast goes to the next node when the first knows nobody', async (t) =>
 test('a unicast goes to the next node when the first is lost before its answer, under the same seq', async (t) => {
   const net = network(2)
   const client = await net.connect(t, FIRST)
-  await until('both are connected', () => client.nodes.every(({ connected }) => connected))
+  await connectedToAll(client)
   const [one, two] = net.nodes.map(({ amop }) => amop.subscriber('orders'))
   const call = client.unicast('orders', 'x')
   await settle()
@@ -262,10 +262,10 @@ test('with no node connected a message fails with 99', async (t) => {
 test('the nodes share the work', async (t) => {
   const net = network(2)
   const client = await net.connect(t)
-  await until('both are connected', () => client.nodes.every(({ connected }) => connected))
+  await connectedToAll(client)
   const seen = new Map<string, number>()
   const subscriber = await net.connect(t)
-  await until('both are connected', () => subscriber.nodes.every(({ connected }) => connected))
+  await connectedToAll(subscriber)
   await subscriber.subscribe('orders', ({ from }) => void seen.set(from, (seen.get(from) ?? 0) + 1))
   for (let i = 0; i < 200; i++) await client.unicast('orders', 'x')
   t.is(
@@ -281,7 +281,7 @@ test('a multicast goes to every node, and who is connected to several gets it on
   const everywhere = await net.connect(t)
   const third = await net.connect(t, {}, [nodeAt(net, 2)])
   for (const client of [publisher, everywhere]) {
-    await until('all are connected', () => client.nodes.every(({ connected }) => connected))
+    await connectedToAll(client)
   }
   const seen: string[] = []
   await everywhere.subscribe('news', ({ data }) => void seen.push(`everywhere ${data}`))
@@ -295,7 +295,7 @@ test('a multicast goes to every node, and who is connected to several gets it on
 test('a multicast succeeds when one node has taken it, although another was lost or silent', async (t) => {
   const net = network(2)
   const client = await net.connect(t)
-  await until('both are connected', () => client.nodes.every(({ connected }) => connected))
+  await connectedToAll(client)
   nodeAt(net, 1).connection.stuck = true
   const silent = client.multicast('news', 'x', { timeoutMs: 500 })
   await settle()
@@ -315,7 +315,7 @@ test('a multicast succeeds when one node has taken it, although another was lost
 test('close fails calls that wait with 99, and sends them to no other node', async (t) => {
   const net = network(2)
   const client = await net.connect(t, FIRST)
-  await until('both are connected', () => client.nodes.every(({ connected }) => connected))
+  await connectedToAll(client)
   const [one, two] = net.nodes.map(({ amop }) => amop.subscriber('orders'))
   const call = client.unicast('orders', 'x')
   await settle()

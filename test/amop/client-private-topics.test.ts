@@ -4,7 +4,7 @@ import { privateKeyBytes, publicKeyHex } from '../../src/amop/client/keys.ts'
 import { newChallenge, signChallenge, signerOf } from '../../src/amop/client/signature.ts'
 import { AmopError, type AmopKey, generateKeyPair, PacketType } from '../../src/amop/index.ts'
 import { until } from '../helpers/until.ts'
-import { MemoryNetwork, settle } from './client-harness.ts'
+import { connectedToAll, MemoryNetwork, settle } from './client-harness.ts'
 
 /** go-sdk v1.1.1: the key pair of examples/amop_auth, and what its `crypto.Sign` makes of these challenges with it. */
 const EXAMPLE_PRIVATE = 'b8ac1f6be271cd4ad5644615dea54823f7fa5d860fb8d3ae8b24141d9f1b9486'
@@ -105,7 +105,7 @@ test('each node verifies for itself, over its own connection', async (t) => {
   const publisher = await net.connect(t)
   const subscriber = await net.connect(t)
   for (const client of [publisher, subscriber]) {
-    await until('all are connected', () => client.nodes.every(({ connected }) => connected))
+    await connectedToAll(client)
   }
   const nodes: string[] = []
   publisher.on('verified', (_topic, _key, node) => nodes.push(node))

@@ -2,6 +2,7 @@ import { createServer, type Socket } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
 import { AmopClient, type AmopClientOptions, AmopError, generateKeyPair } from '../../src/amop-client.ts'
 import { until } from '../helpers/until.ts'
+import { connectedToAll } from './client-harness.ts'
 import { startPlainNode } from './plain-node.ts'
 
 async function connect(t: ExecutionContext, nodes: string[], options: Partial<AmopClientOptions> = {}) {
@@ -85,7 +86,7 @@ test('of two nodes one may be away', async (t) => {
   const subscriber = await connect(t, names)
   const publisher = await connect(t, names)
   for (const client of [subscriber, publisher]) {
-    await until('both nodes', () => client.nodes.every(({ connected }) => connected))
+    await connectedToAll(client)
   }
   await subscriber.subscribe('orders', ({ from }) => from)
   await one.stop()

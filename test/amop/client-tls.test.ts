@@ -3,6 +3,7 @@ import { AmopClient, type AmopClientOptions, AmopError, generateKeyPair } from '
 import type { AmopCertificates, Broker, BrokerOptions } from '../../src/index.ts'
 import { startBroker } from '../helpers/broker.ts'
 import { until } from '../helpers/until.ts'
+import { connectedToAll } from './client-harness.ts'
 
 function startNode(t: ExecutionContext, amop: BrokerOptions['amop'] = {}): Promise<Broker> {
   return startBroker(t, { amop })
@@ -90,7 +91,7 @@ test('private topics over TLS, and a client with two ports of one node', async (
   const subscriber = await connect(t, optionsFor(broker))
   const publisher = await connect(t, optionsFor(broker))
   for (const client of [subscriber, publisher]) {
-    await until('both ports', () => client.nodes.every(({ connected }) => connected))
+    await connectedToAll(client)
   }
   const verified: string[] = []
   publisher.on('verified', (_topic, _key, node) => verified.push(node))

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { PacketType } from '../../src/amop/index.ts'
-import { TestListener } from './harness.ts'
+import { QueueListener, TestListener } from './harness.ts'
 import { OfflineBench } from './offline.ts'
 
 const NEWS = { 'x-amop-deliver': 'news', 'x-amop-deliver-mode': 'multicast' }
@@ -57,10 +57,7 @@ test('a multicast that nobody can take now is tried again', (t) => {
 test('a multicast reaches bound queues of every kind, but not the queue that it comes from', (t) => {
   const bench = new OfflineBench()
   const queue = bench.declare('q', NEWS)
-  class OwnListener extends TestListener {
-    readonly queue = queue
-  }
-  const own = new OwnListener('queue', 'own')
+  const own = new QueueListener(queue, 'own')
   bench.context.router.subscribe(own, 'news')
   bench.publish('q', 'x')
   t.is(queue.messageCount, 1)

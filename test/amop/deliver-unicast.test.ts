@@ -10,7 +10,7 @@ import {
   QUEUE_DELETE_OK,
   QUEUE_PURGE_OK,
 } from '../../src/codec/index.ts'
-import { type Received, TestListener } from './harness.ts'
+import { QueueListener, type Received, TestListener } from './harness.ts'
 import { OfflineBench } from './offline.ts'
 
 const NEWS = { 'x-amop-deliver': 'news' }
@@ -342,10 +342,7 @@ test('a message that no frame can carry is rejected, and the next is sent', (t) 
 test('a queue does not deliver to itself, whatever binding it has', (t) => {
   const bench = new OfflineBench()
   const queue = bench.declare('q', NEWS)
-  class OwnListener extends TestListener {
-    readonly queue = queue
-  }
-  const own = new OwnListener('queue', 'own')
+  const own = new QueueListener(queue, 'own')
   bench.context.router.subscribe(own, 'news')
   bench.publish('q', 'x')
   t.is(queue.messageCount, 1)
@@ -365,10 +362,7 @@ test('two queues that are bound to the topic they deliver to do not send each ot
   const bench = new OfflineBench()
   const [one, two] = [bench.declare('one', NEWS), bench.declare('two', NEWS)]
   for (const queue of [one, two]) {
-    class BoundListener extends TestListener {
-      readonly queue = queue
-    }
-    bench.context.router.subscribe(new BoundListener('queue', queue.name), 'news')
+    bench.context.router.subscribe(new QueueListener(queue, queue.name), 'news')
   }
   class BoundExchange extends TestListener {
     leadsTo(queue: unknown): boolean {

@@ -18,6 +18,7 @@ import {
   type Unicast,
 } from '../../src/amop/index.ts'
 import { type Alarm, Clock, Timers } from '../../src/base/index.ts'
+import type { Queue } from '../../src/broker/index.ts'
 import { RecordingLogger } from '../helpers/recording-logger.ts'
 
 const START = Date.UTC(2030, 0, 1)
@@ -291,6 +292,37 @@ export class TestSdk extends Sdk {
   }
 }
 
+/** Where SDKs and AMQP clients meet: whatever one of them sends, the node does all that follows. */
+export interface CarryingHost extends SdkHost {
+  readonly node: { readonly turn: { schedule(): void }; settle(): void }
+}
+
+/** An SDK of such a node. */
+export class CarriedSdk extends TestSdk {
+  readonly #host: CarryingHost
+
+  constructor(host: CarryingHost, peer: AmopPeer) {
+    super(host, peer)
+    this.#host = host
+  }
+
+  override transmit(bytes: Buffer): void {
+    super.transmit(bytes)
+    this.#carry()
+  }
+
+  override disconnect(): void {
+    super.disconnect()
+    this.#carry()
+  }
+
+  /** As whoever reads from its socket does. */
+  #carry(): void {
+    this.#host.node.turn.schedule()
+    this.#host.node.settle()
+  }
+}
+
 /** A listener that is no session: a queue of the bridge or another node. */
 export class TestListener implements Listener {
   readonly name: string
@@ -325,6 +357,16 @@ export class TestListener implements Listener {
     if (this.throws) throw new Error('out of order')
     if (this.takes) this.copies.push(message)
     return this.takes
+  }
+}
+
+/** What a queue is that is bound to a topic. */
+export class QueueListener extends TestListener {
+  readonly queue: Queue
+
+  constructor(queue: Queue, name: string) {
+    super('queue', name)
+    this.queue = queue
   }
 }
 

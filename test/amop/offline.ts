@@ -1,15 +1,9 @@
-import {
-  AmopContext,
-  type AmopOptions,
-  type AmopPeer,
-  type AmopSettings,
-  OfflineDelivery,
-} from '../../src/amop/index.ts'
+import { AmopContext, type AmopOptions, type AmopSettings, OfflineDelivery } from '../../src/amop/index.ts'
 import type { Clock } from '../../src/base/index.ts'
 import type { Queue } from '../../src/broker/index.ts'
 import { fromObject, type Properties } from '../../src/codec/index.ts'
 import { openClient, publish, type TestClient, TestNode, type TestNodeOptions } from '../amqp/harness.ts'
-import { type Received, type SdkHost, TestSdk } from './harness.ts'
+import { CarriedSdk, type CarryingHost, type Received } from './harness.ts'
 
 export interface OfflineBenchOptions extends TestNodeOptions {
   readonly settings?: Partial<AmopSettings>
@@ -18,7 +12,7 @@ export interface OfflineBenchOptions extends TestNodeOptions {
 }
 
 /** A broker whose queues may be delivered to topics: AMQP on one side, SDKs on the other, time in the test's hand. */
-export class OfflineBench implements SdkHost {
+export class OfflineBench implements CarryingHost {
   readonly node: TestNode
   readonly context: AmopContext
   readonly delivery: OfflineDelivery
@@ -90,28 +84,8 @@ export class OfflineBench implements SdkHost {
   }
 }
 
-/** An SDK; after whatever it sends the node does all that follows. */
-export class OfflineSdk extends TestSdk {
-  readonly #bench: OfflineBench
-
-  constructor(bench: OfflineBench, peer: AmopPeer) {
-    super(bench, peer)
-    this.#bench = bench
-  }
-
-  override transmit(bytes: Buffer): void {
-    super.transmit(bytes)
-    // As whoever carries the bytes does.
-    this.#bench.node.turn.schedule()
-    this.#bench.node.settle()
-  }
-
-  override disconnect(): void {
-    super.disconnect()
-    this.#bench.node.turn.schedule()
-    this.#bench.node.settle()
-  }
-
+/** An SDK that is told in the texts of its messages. */
+export class OfflineSdk extends CarriedSdk {
   /** Takes all that has come, which are messages. @returns their texts. */
   takeTexts(): string[] {
     return this.takeAll().map(({ text }) => text)

@@ -13,7 +13,7 @@ import {
   TX_SELECT_OK,
 } from '../../src/codec/index.ts'
 import { publish as publishFromOutside } from '../../src/server/publishing.ts'
-import { LateJournal, openNode, publish, type TestClient, type TestNodeOptions } from './harness.ts'
+import { LateJournal, openNode, publish, type TestClient, type TestNodeOptions, takeConfirms } from './harness.ts'
 import { seeds } from './seeds.ts'
 
 const persistent = { properties: { deliveryMode: 2 } }
@@ -53,35 +53,27 @@ function confirms(client: TestClient): string[] {
     .map((line) => line.replace(/^1 basic\.(n?ack) deliveryTag=(\d+) multiple=(true|false).*$/, '$1 $2 $3'))
 }
 
-/** Takes `count` confirms and nothing else. */
-function take(client: TestClient, count: number): string[] {
-  const all: string[] = []
-  for (let i = 0; i < count; i++) all.push(client.expectConfirm())
-  client.expectNothing()
-  return all
-}
-
 test('a publish that waits for somebody outside does not hold up the confirms of those behind it', (t) => {
   const { node, client, outcomes } = confirming()
   client.send(inside, inside, outside, inside, inside)
-  t.deepEqual(take(client, 3), ['ack 2 multiple', 'ack 4', 'ack 5'])
+  t.deepEqual(takeConfirms(client, 3), ['ack 2 multiple', 'ack 4', 'ack 5'])
   client.send(inside)
-  t.deepEqual(take(client, 1), ['ack 6'])
+  t.deepEqual(takeConfirms(client, 1), ['ack 6'])
   outcomes[0]?.settle(true)
   node.settle()
-  t.deepEqual(take(client, 1), ['ack 3'])
+  t.deepEqual(takeConfirms(client, 1), ['ack 3'])
   client.send(inside, inside)
-  t.deepEqual(take(client, 1), ['ack 8 multiple'])
+  t.deepEqual(takeConfirms(client, 1), ['ack 8 multiple'])
   t.is(client.connection.channels.get(1)?.confirms?.outstanding, 0)
 })
 
 test('what somebody outside does not take is nacked', (t) => {
   const { node, client, outcomes } = confirming()
   client.send(outside, inside)
-  t.deepEqual(take(client, 1), ['ack 2'])
+  t.deepEqual(takeConfirms(client, 1), ['ack 2'])
   outcomes[0]?.settle(false)
   node.settle()
-  t.deepEqual(take(client, 1), ['nack 1'])
+  t.deepEqual(takeConfirms(client, 1), ['nack 1'])
 })
 
 test('what is known outside before the turn ends is confirmed with its neighbours', (t) => {
@@ -90,7 +82,7 @@ test('what is known outside before the turn ends is confirmed with its neighbour
   outcomes[0]?.settle(true)
   outcomes[1]?.settle(false)
   node.settle()
-  t.deepEqual(take(client, 3), ['ack 3 multiple', 'nack 4', 'ack 5'])
+  t.deepEqual(takeConfirms(client, 3), ['ack 3 multiple', 'nack 4', 'ack 5'])
 })
 
 test('answers from outside are told in the order in which they come', (t) => {
@@ -99,7 +91,7 @@ test('answers from outside are told in the order in which they come', (t) => {
   client.expectNothing()
   for (const index of [2, 0, 1]) outcomes[index]?.settle(index !== 0)
   node.settle()
-  t.deepEqual(take(client, 3), ['ack 3', 'nack 1', 'ack 2'])
+  t.deepEqual(takeConfirms(client, 3), ['ack 3', 'nack 1', 'ack 2'])
 })
 
 test('a publish that waits for the journal and for somebody outside waits for both', (t) => {
@@ -112,24 +104,24 @@ test('a publish that waits for the journal and for somebody outside waits for bo
   client.expectNothing()
   journal.complete()
   node.settle()
-  t.deepEqual(take(client, 1), ['ack 2 multiple'])
+  t.deepEqual(takeConfirms(client, 1), ['ack 2 multiple'])
   outcomes[1]?.settle(true)
   node.settle()
-  t.deepEqual(take(client, 1), ['ack 3'])
+  t.deepEqual(takeConfirms(client, 1), ['ack 3'])
   t.is(journal.waiterCount, 0)
 })
 
 test('a message that a queue has refused does not wait for anybody outside', (t) => {
   const { client, outcomes } = confirming()
   client.send(refused, outside, refused, inside)
-  t.deepEqual(take(client, 3), ['nack 1', 'nack 3', 'ack 4'])
+  t.deepEqual(takeConfirms(client, 3), ['nack 1', 'nack 3', 'ack 4'])
   t.is(outcomes.length, 1)
 })
 
 test('a channel that closes waits for nobody any more', (t) => {
   const { node, client, outcomes } = confirming()
   client.send(outside, inside)
-  t.deepEqual(take(client, 1), ['ack 2'])
+  t.deepEqual(takeConfirms(client, 1), ['ack 2'])
   client.send(outside, encodeChannelClose(1, { replyCode: 200, replyText: 'bye' }))
   client.expect(CHANNEL_CLOSE_OK, 1)
   t.deepEqual(
@@ -165,7 +157,7 @@ test('thousands of publishes may wait, and are confirmed from the last to the fi
   for (const outcome of [...outcomes].reverse()) outcome.settle(true)
   node.settle()
   const expected = Array.from({ length: 10_000 }, (_, index) => `ack ${10_000 - index}`)
-  t.deepEqual(take(client, 10_000), expected)
+  t.deepEqual(takeConfirms(client, 10_000), expected)
   t.is(client.connection.channels.get(1)?.confirms?.outstanding, 0)
 })
 

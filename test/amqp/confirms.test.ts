@@ -12,7 +12,7 @@ import {
   QUEUE_DELETE_OK,
   TX_SELECT_OK,
 } from '../../src/codec/index.ts'
-import { LateJournal, openClient, openNode, publish, type TestClient, type TestNodeOptions } from './harness.ts'
+import { LateJournal, openClient, openNode, publish, type TestNodeOptions, takeConfirms } from './harness.ts'
 
 const persistent = { properties: { deliveryMode: 2 } }
 
@@ -24,21 +24,14 @@ function confirming(options: TestNodeOptions = {}) {
   return { node, client }
 }
 
-function confirms(client: TestClient, count: number): string[] {
-  const all: string[] = []
-  for (let i = 0; i < count; i++) all.push(client.expectConfirm())
-  client.expectNothing()
-  return all
-}
-
 test('publishes of one turn are confirmed together at its end', (t) => {
   const { node, client } = confirming()
   for (let i = 0; i < 5; i++) client.receive(publish(1, { routingKey: 'q', ...persistent }))
   client.expectNothing()
   node.settle()
-  t.deepEqual(confirms(client, 1), ['ack 5 multiple'])
+  t.deepEqual(takeConfirms(client, 1), ['ack 5 multiple'])
   client.send(publish(1, { routingKey: 'q' }))
-  t.deepEqual(confirms(client, 1), ['ack 6'])
+  t.deepEqual(takeConfirms(client, 1), ['ack 6'])
 })
 
 test('counting begins with the first publish after select, on each channel anew, and selecting twice is fine', (t) => {
@@ -52,10 +45,10 @@ test('counting begins with the first publish after select, on each channel anew,
   client.expect(CONFIRM_SELECT_OK)
   client.send(publish(1, { routingKey: 'nowhere' }), encodeConfirmSelect(1, {}))
   client.expect(CONFIRM_SELECT_OK)
-  t.deepEqual(confirms(client, 1), ['ack 1'])
+  t.deepEqual(takeConfirms(client, 1), ['ack 1'])
   client.send(encodeConfirmSelect(2, {}), publish(2, { routingKey: 'nowhere' }), publish(1, { routingKey: 'nowhere' }))
   client.expect(CONFIRM_SELECT_OK, 2)
-  t.deepEqual(confirms(client, 2), ['ack 1', 'ack 2'])
+  t.deepEqual(takeConfirms(client, 2), ['ack 1', 'ack 2'])
 })
 
 test('a returned message comes back before its ack', (t) => {
@@ -69,7 +62,7 @@ test('a returned message comes back before its ack', (t) => {
   t.like(returned.fields, { replyCode: 312, replyText: 'NO_ROUTE', exchange: '', routingKey: 'nowhere' })
   t.is(returned.text, 'back')
   t.deepEqual(returned.properties, { messageId: 'm' })
-  t.deepEqual(confirms(client, 1), ['ack 3 multiple'])
+  t.deepEqual(takeConfirms(client, 1), ['ack 3 multiple'])
 })
 
 test('what a full queue refuses is nacked, in order with the acks', (t) => {
@@ -78,7 +71,7 @@ test('what a full queue refuses is nacked, in order with the acks', (t) => {
   const full = publish(1, { routingKey: 'full' })
   const fine = publish(1, { routingKey: 'q' })
   client.send(full, fine, fine, full, full, fine)
-  t.deepEqual(confirms(client, 4), ['ack 3 multiple', 'nack 4', 'nack 5', 'ack 6'])
+  t.deepEqual(takeConfirms(client, 4), ['ack 3 multiple', 'nack 4', 'nack 5', 'ack 6'])
 })
 
 test('nothing is confirmed before the journal has it, and then up to there', (t) => {
@@ -94,14 +87,14 @@ test('nothing is confirmed before the journal has it, and then up to there', (t)
   client.expectNothing()
   journal.complete(first)
   node.settle()
-  t.deepEqual(confirms(client, 1), ['ack 1'])
+  t.deepEqual(takeConfirms(client, 1), ['ack 1'])
   journal.complete(second)
   node.settle()
   // The third is transient, but confirms stay in order with what is before them.
-  t.deepEqual(confirms(client, 1), ['ack 3 multiple'])
+  t.deepEqual(takeConfirms(client, 1), ['ack 3 multiple'])
   journal.complete()
   node.settle()
-  t.deepEqual(confirms(client, 1), ['ack 4'])
+  t.deepEqual(takeConfirms(client, 1), ['ack 4'])
   t.is(journal.waiterCount, 0)
 })
 
@@ -111,7 +104,7 @@ test('transient messages and those for transient queues do not wait for the jour
   client.declareQueue(1, 'transient')
   const { appended } = journal
   client.send(publish(1, { routingKey: 'q' }), publish(1, { routingKey: 'transient', ...persistent }))
-  t.deepEqual(confirms(client, 1), ['ack 2 multiple'])
+  t.deepEqual(takeConfirms(client, 1), ['ack 2 multiple'])
   t.is(journal.appended, appended)
 })
 
@@ -120,17 +113,17 @@ test('nacks keep their place among confirms that wait', (t) => {
   const { client, node } = confirming({ journal })
   client.declareQueue(1, 'full', { arguments: fromObject({ 'x-max-length': 0, 'x-overflow': 'reject-publish' }) })
   client.send(publish(1, { routingKey: 'full' }))
-  t.deepEqual(confirms(client, 1), ['nack 1'])
+  t.deepEqual(takeConfirms(client, 1), ['nack 1'])
   client.send(publish(1, { routingKey: 'q', ...persistent }))
   const first = journal.appended
   client.send(publish(1, { routingKey: 'full' }), publish(1, { routingKey: 'q', ...persistent }))
   client.expectNothing()
   journal.complete(first)
   node.settle()
-  t.deepEqual(confirms(client, 2), ['ack 2', 'nack 3'])
+  t.deepEqual(takeConfirms(client, 2), ['ack 2', 'nack 3'])
   journal.complete()
   node.settle()
-  t.deepEqual(confirms(client, 1), ['ack 4'])
+  t.deepEqual(takeConfirms(client, 1), ['ack 4'])
 })
 
 test('a publish into several queues waits for the one that is durable', (t) => {
@@ -142,7 +135,7 @@ test('a publish into several queues waits for the one that is durable', (t) => {
   client.expectNothing()
   journal.complete()
   node.settle()
-  t.deepEqual(confirms(client, 1), ['ack 1'])
+  t.deepEqual(takeConfirms(client, 1), ['ack 1'])
 })
 
 test('what was consumed and acknowledged before the journal has it is confirmed all the same', (t) => {
@@ -155,7 +148,7 @@ test('what was consumed and acknowledged before the journal has it is confirmed 
   client.expectNothing()
   journal.complete()
   node.settle()
-  t.deepEqual(confirms(client, 1), ['ack 1'])
+  t.deepEqual(takeConfirms(client, 1), ['ack 1'])
 })
 
 test('a persistent message that a no-ack consumer has at once is not journalled, and confirmed at once', (t) => {
@@ -165,7 +158,7 @@ test('a persistent message that a no-ack consumer has at once is not journalled,
   const { appended } = journal
   client.send(publish(1, { routingKey: 'q', ...persistent }))
   client.expectDelivery()
-  t.deepEqual(confirms(client, 1), ['ack 1'])
+  t.deepEqual(takeConfirms(client, 1), ['ack 1'])
   t.is(journal.appended, appended)
 })
 
@@ -176,7 +169,7 @@ test('a queue deleted while its confirms wait does not make them nacks', (t) => 
   journal.complete()
   node.settle()
   client.expect(QUEUE_DELETE_OK)
-  t.deepEqual(confirms(client, 1), ['ack 1'])
+  t.deepEqual(takeConfirms(client, 1), ['ack 1'])
 })
 
 test('ten thousand confirms that wait leave in one ack', (t) => {
@@ -189,7 +182,7 @@ test('ten thousand confirms that wait leave in one ack', (t) => {
   for (let count = 1000; count <= 10_000; count += 1000) {
     journal.complete(before + count)
     node.settle()
-    t.deepEqual(confirms(client, 1), [`ack ${count} multiple`])
+    t.deepEqual(takeConfirms(client, 1), [`ack ${count} multiple`])
   }
   t.is(client.connection.channels.get(1)?.confirms?.outstanding, 0)
 })
@@ -222,8 +215,8 @@ test('a duplicate is not confirmed before the message it repeats is safe', (t) =
     client.expectNothing()
     journal.complete()
     node.settle()
-    t.deepEqual(confirms(client, 1), ['ack 2 multiple'])
-    t.deepEqual(confirms(other, 1), ['ack 1'])
+    t.deepEqual(takeConfirms(client, 1), ['ack 2 multiple'])
+    t.deepEqual(takeConfirms(other, 1), ['ack 1'])
   }
 })
 
@@ -243,14 +236,14 @@ test('a delayed message is confirmed when the journal has it, though no queue ha
   node.settle()
   const headers = fromObject({ 'x-delay': 1000 })
   client.send(publish(1, { exchange: 'transient', properties: { deliveryMode: 2, headers } }))
-  t.deepEqual(confirms(client, 1), ['ack 1'])
+  t.deepEqual(takeConfirms(client, 1), ['ack 1'])
   client.send(publish(1, { exchange: 'x', properties: { headers } }))
-  t.deepEqual(confirms(client, 1), ['ack 2'])
+  t.deepEqual(takeConfirms(client, 1), ['ack 2'])
   client.send(publish(1, { exchange: 'x', properties: { deliveryMode: 2, headers } }))
   client.expectNothing()
   journal.complete()
   node.settle()
-  t.deepEqual(confirms(client, 1), ['ack 3'])
+  t.deepEqual(takeConfirms(client, 1), ['ack 3'])
 })
 
 test('a journal that has failed confirms nothing any more, and refusals wait with the rest', (t) => {

@@ -299,3 +299,11 @@ function fieldsOf(frame: Frame): Fields {
 function closeText({ replyCode, replyText, classId, methodId }: Fields): string {
   return `${replyCode} ${replyText} (${classId},${methodId})`
 }
+
+/** Takes so many confirms, and nothing else. */
+export function takeConfirms(client: TestClient, count: number): string[] {
+  const all: string[] = []
+  for (let i = 0; i < count; i++) all.push(client.expectConfirm())
+  client.expectNothing()
+  return all
+}
