@@ -6,6 +6,7 @@ import {
   type Queue,
   RecordType,
   type SlabHolder,
+  type Storage,
   type VirtualHosts,
 } from '../broker/index.ts'
 import {
@@ -240,7 +241,22 @@ export class DataStore {
     await this.#relief?.stop()
     await this.#pager?.stop()
     const checkpointer = this.#checkpointer
-    if (checkpointer === undefined || this.journal.failure !== undefined) return
+    if (checkpointer === undefined) return
+    try {
+      await this.#finish(checkpointer, storage)
+    } catch (error) {
+      this.#options.log.warn(`the last checkpoint could not be done: ${(error as Error).message}`)
+    } finally {
+      // One that waits for the disk must not go on without the queues.
+      checkpointer.abandon()
+    }
+  }
+
+  async #finish(
+    checkpointer: InstanceType<Durability['Checkpointer']>,
+    storage: Storage,
+  ): Promise<void> {
+    if (this.journal.failure !== undefined) return
     if (storage.isTight && !(await this.#isAffordable(checkpointer))) {
       this.#options.log.warn('the last checkpoint is left out: the disk is full')
       return
@@ -248,14 +264,10 @@ export class DataStore {
     const refused = new Promise<'refused'>((resolve) => {
       this.#refused = () => resolve('refused')
     })
-    try {
-      if ((await Promise.race([checkpointer.stop(), refused])) === 'refused') return
-      // What is settled and not yet told must not come behind the mark.
-      storage.settlements.flush()
-      this.journal.append(new this.#durability.MarkRecord(), RecordType.CLEAN)
-    } catch (error) {
-      this.#options.log.warn(`the last checkpoint could not be done: ${(error as Error).message}`)
-    }
+    if ((await Promise.race([checkpointer.stop(), refused])) === 'refused') return
+    // What is settled and not yet told must not come behind the mark.
+    storage.settlements.flush()
+    this.journal.append(new this.#durability.MarkRecord(), RecordType.CLEAN)
   }
 
   async #isAffordable(checkpointer: InstanceType<Durability['Checkpointer']>): Promise<boolean> {

@@ -110,6 +110,8 @@ export class Checkpointer {
    */
   #isUnfinished = false
   #isStopping = false
+  /** From here on queues go without the journal being told. */
+  #isAbandoned = false
   #wasteLookAt = 0
   /** What it writes frees more, so that it may go on when the disk is full. */
   #isRelieving = false
@@ -192,6 +194,12 @@ export class Checkpointer {
     await this.#next(true)
   }
 
+  /** What is under way takes no further step, so that the journal keeps what it has: it ends with an error. */
+  abandon(): void {
+    this.#isStopping = true
+    this.#isAbandoned = true
+  }
+
   async #run(isLast: boolean): Promise<void> {
     const { storage } = this.#context
     const { journal } = this.#options
@@ -212,6 +220,7 @@ export class Checkpointer {
     this.#seal(large)
     const left = await this.#keepPaged(paged)
     await this.#write([...large, ...left])
+    this.#checkGoesOn()
     storage.settlements.flush()
     await journal.endCheckpoint(checkpoint)
     if (isLast) this.#dropKept(small, paged)
@@ -261,8 +270,14 @@ export class Checkpointer {
     }
   }
 
+  /** Looked at after each wait: whoever was alive before it may be gone. @throws Error when abandoned. */
+  #checkGoesOn(): void {
+    if (this.#isAbandoned) throw new Error('the broker closes')
+  }
+
   /** @throws Error when the room that is left is for something else. */
   #checkRoom(): void {
+    this.#checkGoesOn()
     if (!this.#context.storage.isTight || this.#isRelieving || this.#isStopping) return
     throw new Error('the disk is full')
   }
@@ -311,6 +326,7 @@ export class Checkpointer {
       const { slab, queue } = part
       const { line } = slab
       if (slab.journalled > 0) await line.load(slab)
+      this.#checkGoesOn()
       // It may have been consumed meanwhile, or be gone from memory again.
       if (slab.journalled === 0 || queue.deleted) continue
       if (!slab.resident) {
@@ -379,6 +395,7 @@ export class Checkpointer {
     const bodies = new Set<BodyFile>()
     for (const { slab } of written) for (const file of slab.bodies?.files ?? []) if (!file.isSynced) bodies.add(file)
     await segments.sync([...[...bodies].map(({ ref }) => ref), ...refs])
+    this.#checkGoesOn()
     settlements.flush()
     this.#options.journal.inParts(() => {
       for (const file of bodies) {
@@ -417,6 +434,7 @@ export class Checkpointer {
   /** The old files go, not before the journal knows of the new ones. */
   async #replace(rewritten: readonly Part[], old: readonly WrittenSlab[]): Promise<void> {
     await this.#sync(rewritten)
+    this.#checkGoesOn()
     for (const { file, bodies } of old) {
       this.#context.storage.dropSegment(file)
       bodies?.release(this.#context)
@@ -436,6 +454,7 @@ export class Checkpointer {
       if (ref === undefined) continue
       try {
         await segments.sync([ref])
+        this.#checkGoesOn()
       } catch (error) {
         segments.remove(ref)
         throw error
@@ -506,6 +525,7 @@ export class Checkpointer {
   }
 
   #failed(error: Error): void {
+    if (this.#isAbandoned) return
     if (error.name === 'SyncError') {
       this.#notBefore = Number.POSITIVE_INFINITY
       this.#options.onFatal(error)

@@ -99,6 +99,35 @@ test('a small file that cannot be opened for now is synced as a large one is', a
   broker.end()
 })
 
+test('a checkpoint that waits for a disk which refuses goes no further when the broker closes', async (t) => {
+  const broker = await StoredBroker.start({ journalBytes: 8 * 1024 })
+  broker.queue('q')
+  const { layer } = broker
+  const open = layer.open.bind(layer)
+  let goOn: (() => void) | undefined
+  layer.open = async (path, mode) => {
+    if (path.includes('/segments/')) await new Promise<void>((resolve) => (goOn = resolve))
+    return open(path, mode)
+  }
+  const bodies = Array.from({ length: 100 }, (_, index) => `${index}`.padEnd(1024))
+  for (const body of bodies) broker.publish('q', body)
+  await broker.until(() => goOn !== undefined)
+  layer.options = {
+    fault: (operation, path) =>
+      operation === 'writeSync' && path.includes('/journal/') ? { error: failure('EIO') } : undefined,
+  }
+  broker.publish('q', 'last')
+  await broker.until(() => broker.journal.failure !== undefined)
+  layer.options = {}
+  const restarting = broker.restarted()
+  // By then the queues are closed.
+  for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve))
+  goOn?.()
+  await restarting
+  t.deepEqual(broker.bodies('q'), [...bodies, 'last'])
+  await broker.node.close()
+})
+
 function failure(code: string): Error {
   return Object.assign(new Error(`${code}: injected`), { code })
 }
