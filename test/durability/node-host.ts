@@ -8,6 +8,8 @@ import { turn } from './load.ts'
 import { LocalConnection } from './local-connection.ts'
 import { type NodeOptions, openNode } from './open-node.ts'
 
+const PORT_MS = 60_000
+
 /** What everybody gets who waits for something when the power goes. */
 export class PowerCut extends Error {}
 
@@ -19,6 +21,8 @@ export class NodeHost implements BrokerHost {
   #layer: DiskLayer
   #node: BrokerNode | undefined
   #connections: LocalConnection[] = []
+  /** Keeps this process alive, as its ports do for a broker: timers of its own do not. */
+  #port: NodeJS.Timeout | undefined
   /** What the next one finds its disk to be like. */
   next: DiskLayerOptions = {}
 
@@ -54,6 +58,7 @@ export class NodeHost implements BrokerHost {
     const layer = new DiskLayer(this.#disk, { random: this.#random, ...this.next })
     this.#layer = layer
     this.next = {}
+    this.#port ??= setInterval(() => undefined, PORT_MS)
     // Whoever has been cut off may fail at whatever comes first.
     layer.cut.then(() => this.#silence())
     this.#node = await this.#alive(openNode(layer, this.#options))
@@ -93,7 +98,7 @@ export class NodeHost implements BrokerHost {
     await this.#alive(node.close())
     const { size } = this.#layer.opened
     if (size > 0) throw new Error(`${size} files left open`)
-    this.#layer.isCut = true
+    this.end()
   }
 
   /** @throws PowerCut as soon as the power goes. */
@@ -111,5 +116,7 @@ export class NodeHost implements BrokerHost {
     for (const connection of this.#connections.splice(0)) connection.cut()
     this.#node?.context.timers.clear()
     this.#node?.alarms.close()
+    clearInterval(this.#port)
+    this.#port = undefined
   }
 }
