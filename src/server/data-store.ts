@@ -252,10 +252,7 @@ export class DataStore {
     }
   }
 
-  async #finish(
-    checkpointer: InstanceType<Durability['Checkpointer']>,
-    storage: Storage,
-  ): Promise<void> {
+  async #finish(checkpointer: InstanceType<Durability['Checkpointer']>, storage: Storage): Promise<void> {
     if (this.journal.failure !== undefined) return
     if (storage.isTight && !(await this.#isAffordable(checkpointer))) {
       this.#options.log.warn('the last checkpoint is left out: the disk is full')

@@ -119,17 +119,13 @@ test('a data directory keeps what SDKs will get, over a kill and over an orderly
   await host.start()
   const client = await host.connect()
   const channel = await client.openChannel(true)
-  let confirmed = 0
-  channel.onConfirm = (tag) => {
-    confirmed = tag
-  }
   await channel.call(
     encodeQueueDeclare(channel.id, { queue: 'q', durable: true, arguments: fromObject(NEWS) }),
     QUEUE_DECLARE_OK,
   )
   const count = 300
   for (let id = 1; id <= count; id++) channel.publish('', 'q', { deliveryMode: 2 }, Buffer.from(String(id).padEnd(200)))
-  await until('all confirmed', () => confirmed === count)
+  await until('all confirmed', () => channel.confirmed === count)
   const texts: string[] = []
   const serve = async (until_: number) => {
     const sdk = new LiveSdk(host.node, host.node.amop as AmopContext).subscribe('news')

@@ -17,31 +17,12 @@ import {
   SdkSession,
   type Unicast,
 } from '../../src/amop/index.ts'
-import { type Alarm, Clock, Timers } from '../../src/base/index.ts'
+import { type Clock, Timers } from '../../src/base/index.ts'
 import type { Queue } from '../../src/broker/index.ts'
+import { ManualTime } from '../helpers/manual-time.ts'
 import { RecordingLogger } from '../helpers/recording-logger.ts'
 
 const START = Date.UTC(2030, 0, 1)
-
-/** Rings when the test lets time pass. */
-class TestAlarm implements Alarm {
-  at = Number.POSITIVE_INFINITY
-  #wake: () => void = () => {}
-
-  set(at: number, wake: () => void): void {
-    this.at = at
-    this.#wake = wake
-  }
-
-  clear(): void {
-    this.at = Number.POSITIVE_INFINITY
-  }
-
-  ring(): void {
-    this.clear()
-    this.#wake()
-  }
-}
 
 export interface TestAmopOptions {
   readonly settings?: Partial<AmopSettings>
@@ -55,13 +36,12 @@ export class TestAmop {
   readonly clock: Clock
   readonly timers: Timers
   readonly context: AmopContext
-  #now = START
   #port = 40000
-  readonly #alarm = new TestAlarm()
+  readonly #time = new ManualTime(START)
 
   constructor({ settings, permissions, random }: TestAmopOptions = {}) {
-    this.clock = new Clock(() => this.#now)
-    this.timers = new Timers(this.clock, this.#alarm)
+    this.clock = this.#time.clock
+    this.timers = new Timers(this.clock, this.#time)
     this.context = new AmopContext({
       clock: this.clock,
       timers: this.timers,
@@ -85,13 +65,7 @@ export class TestAmop {
 
   /** Lets time pass, stopping at each moment for which a timer was set. */
   advance(ms: number): void {
-    const until = this.#now + ms
-    while (this.#alarm.at <= until) {
-      this.#now = Math.max(this.#alarm.at, this.#now)
-      this.#alarm.ring()
-    }
-    this.#now = until
-    this.clock.refresh()
+    this.#time.advance(ms)
   }
 
   /** As `advance`, with heartbeats from everybody, so that no session is idle. */

@@ -1,6 +1,6 @@
 import { AmqpContext, type Peer } from '../../src/amqp/index.ts'
 import { createMechanisms, Users } from '../../src/auth/index.ts'
-import { type Alarm, Clock, Timers, Turn } from '../../src/base/index.ts'
+import { type Clock, Timers, Turn } from '../../src/base/index.ts'
 import {
   Alarms,
   type DefinitionLog,
@@ -12,6 +12,7 @@ import {
 } from '../../src/broker/index.ts'
 import { longstr, PropertyView, Table } from '../../src/codec/index.ts'
 import { type Journal, MemoryJournal } from '../../src/store/index.ts'
+import { ManualTime } from '../helpers/manual-time.ts'
 import { RecordingLogger } from '../helpers/recording-logger.ts'
 
 export interface TestNodeOptions {
@@ -44,26 +45,6 @@ export const LOCAL_PEER: Peer = {
 
 const START = Date.UTC(2030, 0, 1)
 
-/** Rings when the test lets time pass. */
-class TestAlarm implements Alarm {
-  at = Number.POSITIVE_INFINITY
-  #wake: () => void = () => {}
-
-  set(at: number, wake: () => void): void {
-    this.at = at
-    this.#wake = wake
-  }
-
-  clear(): void {
-    this.at = Number.POSITIVE_INFINITY
-  }
-
-  ring(): void {
-    this.clear()
-    this.#wake()
-  }
-}
-
 /** All that connections of one node share, with time and turns in the test's hand. */
 export class TestNode {
   readonly log = new RecordingLogger()
@@ -76,14 +57,13 @@ export class TestNode {
   readonly alarms: Alarms
   readonly virtualHosts: VirtualHosts
   readonly amqp: AmqpContext
-  #now: number
-  readonly #timerAlarm = new TestAlarm()
+  readonly #time: ManualTime
   readonly #deferred: (() => void)[] = []
 
   constructor(options: TestNodeOptions = {}) {
-    this.#now = options.now ?? START
-    this.clock = new Clock(() => this.#now)
-    this.timers = new Timers(this.clock, this.#timerAlarm, () => this.turn.schedule())
+    this.#time = new ManualTime(options.now ?? START)
+    this.clock = this.#time.clock
+    this.timers = new Timers(this.clock, this.#time, () => this.turn.schedule())
     this.journal = options.journal ?? new MemoryJournal()
     const storage = new Storage(this.journal)
     this.turn = new Turn(
@@ -161,14 +141,7 @@ export class TestNode {
 
   /** Lets time pass, stopping at each moment for which a timer was set. */
   advance(ms: number): void {
-    const until = this.#now + ms
-    while (this.#timerAlarm.at <= until) {
-      this.#now = Math.max(this.#timerAlarm.at, this.#now)
-      this.#timerAlarm.ring()
-      this.settle()
-    }
-    this.#now = until
-    this.clock.refresh()
+    this.#time.advance(ms, () => this.settle())
   }
 
   /** What the log says of defects of our own. */

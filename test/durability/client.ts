@@ -206,6 +206,8 @@ export class Channel {
   failure: Closed | undefined
   /** How many were published since confirm.select: the tag of the last one. */
   published = 0
+  /** The last tag that was confirmed. */
+  confirmed = 0
   onMessage: (message: Received) => void = () => undefined
   onReturn: (message: Received) => void = () => undefined
   onConfirm: (tag: number, multiple: boolean, isAck: boolean) => void = () => undefined
@@ -273,6 +275,7 @@ export class Channel {
     if (!decoder?.decode(payload, 4, payload.length)) throw new Error(`method ${method.toString(16)} is not readable`)
     if (method === BASIC_ACK || method === BASIC_NACK) {
       const { deliveryTag, multiple } = decoder as Fields
+      this.confirmed = deliveryTag
       this.onConfirm(deliveryTag, multiple, method === BASIC_ACK)
       return
     }

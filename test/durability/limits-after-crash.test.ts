@@ -30,10 +30,6 @@ test('what a crash gives back to a queue counts for its limit, and the excess is
   await host.start()
   const client = await host.connect()
   const channel = await client.openChannel(true)
-  let confirmed = 0
-  channel.onConfirm = (tag) => {
-    confirmed = tag
-  }
   let held = 0
   channel.onMessage = () => held++
   await declare(channel, 'dead')
@@ -43,7 +39,7 @@ test('what a crash gives back to a queue counts for its limit, and the excess is
   await channel.call(encodeBasicQos(channel.id, { prefetchCount: 3 }), BASIC_QOS_OK)
   await channel.call(encodeBasicConsume(channel.id, { queue: 'q' }), BASIC_CONSUME_OK)
   for (const id of [1, 2, 3, 4, 5]) publish(id)
-  await until('three held, and all confirmed', () => held === 3 && confirmed === 5)
+  await until('three held, and all confirmed', () => held === 3 && channel.confirmed === 5)
   host.end()
 
   await host.start()
@@ -61,10 +57,6 @@ test('the excess that a crash gives back may have to wait in an exchange that ho
   await host.start()
   const client = await host.connect()
   const channel = await client.openChannel(true)
-  let confirmed = 0
-  channel.onConfirm = (tag) => {
-    confirmed = tag
-  }
   let held = 0
   channel.onMessage = () => held++
   const later = { exchange: 'later', type: 'x-delayed-message', durable: true }
@@ -81,7 +73,7 @@ test('the excess that a crash gives back may have to wait in an exchange that ho
   await channel.call(encodeBasicConsume(channel.id, { queue: 'q' }), BASIC_CONSUME_OK)
   for (const id of [1, 2, 3, 4, 5]) publish(id, '', 'q')
   publish(6, 'later', 'end')
-  await until('three held, and all confirmed', () => held === 3 && confirmed === 6)
+  await until('three held, and all confirmed', () => held === 3 && channel.confirmed === 6)
   host.end()
 
   await host.start()

@@ -1,4 +1,4 @@
-import { type Alarm, Clock, silentLogger, Timers, Turn } from '../../../src/base/index.ts'
+import { silentLogger, Timers, Turn } from '../../../src/base/index.ts'
 import {
   createExchangeTypes,
   Exchange,
@@ -18,28 +18,9 @@ import {
   Table,
 } from '../../../src/codec/index.ts'
 import { MemoryJournal } from '../../../src/store/index.ts'
+import { ManualTime } from '../../helpers/manual-time.ts'
 
 const START = Date.UTC(2030, 0, 1)
-
-/** Rings when the test says how late it is. */
-class TestAlarm implements Alarm {
-  at = Number.POSITIVE_INFINITY
-  #wake: () => void = () => {}
-
-  set(at: number, wake: () => void): void {
-    this.at = at
-    this.#wake = wake
-  }
-
-  clear(): void {
-    this.at = Number.POSITIVE_INFINITY
-  }
-
-  ring(): void {
-    this.clear()
-    this.#wake()
-  }
-}
 
 /** A vhost without topology whose time the test owns; it keeps what exchanges let go. */
 const journal = new MemoryJournal()
@@ -47,13 +28,11 @@ const journal = new MemoryJournal()
 export class TestHost implements EntityHost {
   readonly name = '/'
   readonly released: { exchange: Exchange; message: Message; at: number }[] = []
-  #now = START
-  readonly #alarm = new TestAlarm()
-  readonly #clock = new Clock(() => this.#now)
-  readonly timers = new Timers(this.#clock, this.#alarm)
+  readonly #time = new ManualTime(START)
+  readonly timers = new Timers(this.#time.clock, this.#time)
   readonly memory = new MemoryAccount()
   readonly context = {
-    clock: this.#clock,
+    clock: this.#time.clock,
     timers: this.timers,
     turn: new Turn(
       () => {},
@@ -69,18 +48,12 @@ export class TestHost implements EntityHost {
 
   /** Milliseconds since the test began. */
   get elapsed(): number {
-    return this.#now - START
+    return this.#time.now - START
   }
 
   /** Lets time pass, stopping at each moment for which a timer was set. */
   advance(ms: number): void {
-    const until = this.#now + ms
-    while (this.#alarm.at <= until) {
-      this.#now = Math.max(this.#alarm.at, this.#now)
-      this.#alarm.ring()
-    }
-    this.#now = until
-    this.#clock.refresh()
+    this.#time.advance(ms)
   }
 
   publishFrom(exchange: Exchange, message: Message): void {

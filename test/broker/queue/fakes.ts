@@ -1,4 +1,4 @@
-import { type Alarm, Clock, Timers, Turn } from '../../../src/base/index.ts'
+import { Timers, Turn } from '../../../src/base/index.ts'
 import type { Consumer } from '../../../src/broker/consumer.ts'
 import { deadLetterMessage } from '../../../src/broker/dead-letter.ts'
 import type { Exchange } from '../../../src/broker/exchange/index.ts'
@@ -8,24 +8,11 @@ import { Queue } from '../../../src/broker/queue/queue.ts'
 import { RecordType, SettledRecord, Storage } from '../../../src/broker/storage/index.ts'
 import { encodeProperties, fromObject, type Properties, PropertyView, Table } from '../../../src/codec/index.ts'
 import type { Journal, JournalRecord, JournalWaiter, Segments } from '../../../src/store/index.ts'
+import { ManualTime } from '../../helpers/manual-time.ts'
 import { RecordingLogger } from '../../helpers/recording-logger.ts'
 
 /** A moment in 2026, so that expiries need more than 32 bits. */
 const START = 1_770_000_000_000
-
-class ManualAlarm implements Alarm {
-  at = Number.POSITIVE_INFINITY
-  wake: (() => void) | undefined
-
-  set(at: number, wake: () => void): void {
-    this.at = at
-    this.wake = wake
-  }
-
-  clear(): void {
-    this.at = Number.POSITIVE_INFINITY
-  }
-}
 
 export interface JournalEntry {
   readonly type: number
@@ -90,19 +77,18 @@ export class FakeHost implements EntityHost {
   readonly deleted: Queue[] = []
   /** Called with each dead letter, to send it on. */
   onDeadLetter: ((letter: DeadLetter) => void) | undefined
-  #now: number
-  readonly #alarm = new ManualAlarm()
+  readonly #time: ManualTime
 
   /**
    * @param segments where its queues may put what does not stay in memory
    * @param now ms since the epoch
    */
   constructor(segments?: Segments, now = START) {
-    this.#now = now
-    const clock = new Clock(() => this.#now)
+    this.#time = new ManualTime(now)
+    const { clock } = this.#time
     this.context = {
       clock,
-      timers: new Timers(clock, this.#alarm),
+      timers: new Timers(clock, this.#time),
       // A turn ends when the test says so.
       turn: new Turn(
         () => {
@@ -121,19 +107,12 @@ export class FakeHost implements EntityHost {
   }
 
   get now(): number {
-    return this.#now
+    return this.#time.now
   }
 
   /** Time passes; timers that fall due fire at their time, each in its order. */
   advance(ms: number): void {
-    const end = this.#now + ms
-    while (this.#alarm.at <= end) {
-      this.#now = Math.max(this.#alarm.at, this.#now)
-      this.#alarm.at = Number.POSITIVE_INFINITY
-      this.#alarm.wake?.()
-    }
-    this.#now = end
-    this.context.clock.refresh()
+    this.#time.advance(ms)
   }
 
   /** Ends turns until nothing is left to be done. */
@@ -157,7 +136,7 @@ export class FakeHost implements EntityHost {
       reason,
       exchange: queue.deadLetterExchange as string,
       routingKey: queue.deadLetterRoutingKey,
-      now: this.#now,
+      now: this.now,
     })
     const letter = { queue: queue.name, reason, body: message.body.toString(), message: dead }
     this.deadLetters.push(letter)
