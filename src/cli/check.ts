@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { type DataReport, explainStoreError, loadInspector, type VirtualHostReport } from '../server/index.ts'
+import { dataDirectory } from './data-directory.ts'
 import { ExitCode } from './errors.ts'
 
 export function checkCommand(): Command {
@@ -7,7 +8,7 @@ export function checkCommand(): Command {
     .description(
       'Read a data directory that no broker uses, verify every checksum and print what is in it. Exits with 0 when it is sound, 1 when it is damaged or cannot be read. Changes nothing but the lock.',
     )
-    .argument('<data-dir>', 'the data directory')
+    .argument('<data-dir>', 'the data directory', dataDirectory)
     .option('--json', 'print one JSON object instead')
     .action(async (directory: string, { json }: { json?: true }) => {
       const { inspectData } = await loadInspector()

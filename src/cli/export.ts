@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream'
 import { Command } from 'commander'
-import { ReplyCode } from '../codec/index.ts'
 import { type ExportedMessage, explainStoreError, loadInspector } from '../server/index.ts'
+import { dataDirectory } from './data-directory.ts'
 import { complain, ExitCode } from './errors.ts'
 import { messageLine } from './json-lines.ts'
 
@@ -13,24 +13,28 @@ export function exportCommand(): Command {
     .description(
       'Write the messages of a queue in a data directory that no broker uses to standard output, as lines of JSON. Changes nothing but the lock.',
     )
-    .argument('<data-dir>', 'the data directory')
+    .argument('<data-dir>', 'the data directory', dataDirectory)
     .argument('<queue>', 'the name of the queue')
     .option('--vhost <NAME>', 'its virtual host', '/')
     .action(async (directory: string, queue: string, { vhost }: { vhost: string }) => {
       try {
         await exportQueue(directory, vhost, queue, process.stdout)
       } catch (error) {
-        if (error instanceof Error && 'code' in error && error.code === ReplyCode.NOT_FOUND) {
-          throw new Error(`${error.message}; leveret check ${directory} lists the queues`, { cause: error })
-        }
         throw explainStoreError(directory, error)
       }
     })
 }
 
 async function exportQueue(directory: string, vhost: string, name: string, out: Writable): Promise<void> {
-  const { QueueExport } = await loadInspector()
-  const queue = await QueueExport.open(directory, vhost, name)
+  const { NoSuchQueueError, QueueExport } = await loadInspector()
+  const queue = await QueueExport.open(directory, vhost, name).catch((error) => {
+    if (!(error instanceof NoSuchQueueError)) throw error
+    const { message, elsewhere } = error
+    const vhosts = elsewhere.map((other) => `'${other}'`).join(' and ')
+    const hint =
+      vhosts === '' ? `leveret check ${directory} lists the queues` : `queue '${name}' is in ${vhosts}: give --vhost`
+    throw new Error(`${message}; ${hint}`, { cause: error })
+  })
   try {
     await writeMessages(queue.messages(), out)
     if (queue.problems.length === 0) return

@@ -1,5 +1,5 @@
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { accessSync, constants, lstatSync, mkdirSync, statSync } from 'node:fs'
+import { dirname, relative } from 'node:path'
 import { JournalError, SegmentError } from '../store/index.ts'
 
 /** Why a data directory cannot be used and what to do about it, in one line. */
@@ -8,7 +8,7 @@ export class DataDirectoryError extends Error {
   readonly code: string
 
   constructor(path: string, cause: NodeJS.ErrnoException) {
-    super(`cannot use the data directory ${path}: ${reason(cause)}`, { cause })
+    super(`cannot use the data directory ${path}: ${reason(path, cause)}`, { cause })
     this.name = 'DataDirectoryError'
     this.code = cause.code ?? 'UNKNOWN'
   }
@@ -53,27 +53,79 @@ function isDirectory(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 }
 
-function reason(error: NodeJS.ErrnoException): string {
+/** What is wrong and what to do, without the directory's own path. */
+function reason(directory: string, error: NodeJS.ErrnoException): string {
   switch (error.code) {
-    case 'EEXIST':
-    case 'ENOTDIR':
-      return 'something on its path is not a directory'
-    case 'EACCES':
-    case 'EPERM':
-      return 'this user may not write there'
-    case 'ENOENT':
-      return 'no directory can be made there'
-    case 'ENAMETOOLONG':
-      return 'the name is too long'
-    case 'EROFS':
-      return 'the file system is read-only'
-    case 'ENOSPC':
-      return 'the disk is full'
     case 'locked':
       return `${error.message}; stop that broker first, or use another directory`
     case 'newer':
       return `${error.message}; start that version again, or use another directory`
+    default: {
+      const system = systemError(error)
+      return system === undefined ? error.message : systemReason(directory, system)
+    }
+  }
+}
+
+/** What the system has said at the bottom of an error, however often that was wrapped. */
+function systemError(error: Error): NodeJS.ErrnoException | undefined {
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    if ('errno' in cause) return cause as NodeJS.ErrnoException
+  }
+  return undefined
+}
+
+function systemReason(directory: string, { code, path, syscall, message }: NodeJS.ErrnoException): string {
+  const name = path === undefined ? undefined : nameIn(directory, path)
+  switch (code) {
+    case 'EEXIST':
+    case 'ENOTDIR':
+      return `${nameIn(directory, lowestThere(path ?? directory))} is not a directory; move it away, or use another directory`
+    case 'EISDIR':
+      return `${name ?? 'something in it'} is a directory where a file should be; move it away`
+    case 'EACCES':
+    case 'EPERM':
+      return `this user may not ${VERBS[syscall ?? ''] ?? 'open'} ${name ?? 'it'}; give the right to, or use another directory`
+    case 'ENOENT':
+      return syscall === 'mkdir'
+        ? 'no directory can be made there; use another'
+        : `${name ?? 'something in it'} is missing`
+    case 'ENAMETOOLONG':
+      return 'its name is too long; use a shorter one'
+    case 'ELOOP':
+      return 'the links on its path lead in a circle; use another directory'
+    case 'EROFS':
+      return 'the file system is read-only; mount it for writing, or use another directory'
+    case 'ENOSPC':
+      return 'the disk is full; make room on it and start again'
+    case 'EDQUOT':
+      return "this user's quota of the disk is used up; make room and start again"
+    case 'EIO':
+      return `the disk fails (${message}); check it`
     default:
-      return error.message
+      return message
+  }
+}
+
+const VERBS: Readonly<Record<string, string>> = { mkdir: 'make', access: 'read and write' }
+
+function nameIn(directory: string, path: string): string {
+  const below = relative(directory, path)
+  if (below === '') return 'it'
+  return below.startsWith('..') ? path : below
+}
+
+/** What is in the way of a path: of those above it the lowest that exists, or itself. */
+function lowestThere(path: string): string {
+  const above = dirname(path)
+  return above === path || isThere(path) ? path : lowestThere(above)
+}
+
+function isThere(path: string): boolean {
+  try {
+    lstatSync(path)
+    return true
+  } catch {
+    return false
   }
 }

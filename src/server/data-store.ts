@@ -83,7 +83,7 @@ export class DataStore {
   events: DataStoreEvents | undefined
   readonly #options: ResolvedOptions
   readonly #durability: Durability
-  /** Something of the journal could not be read back. */
+  /** Something of the journal could not be read back, or all of it is gone. */
   isDamaged = false
   #checkpointer: InstanceType<Durability['Checkpointer']> | undefined
   #pager: InstanceType<Durability['Pager']> | undefined
@@ -191,20 +191,22 @@ export class DataStore {
     bodies.forgetUnused()
     for (const { ref } of bodies.files) known.add(ref.id)
     for (const queue of storedQueues(virtualHosts)) queue.enforceLimits()
-    this.isDamaged = report.damage.length > 0 || report.missing.length > 0
     // A journal without a single record beside files of messages is not one that never had any.
-    const isLost = report.records === 0 && segments.ids.length > 0
-    const others = this.isDamaged || isLost ? this.#keepOthers(known) : segments.removeOthers(known)
+    const isGone = report.records === 0 && segments.ids.length > 0
+    this.isDamaged = isGone || report.damage.length > 0 || report.missing.length > 0
+    const others = this.isDamaged ? this.#keepOthers(known, isGone) : segments.removeOthers(known)
     others.catch((error) => context.log.warn(`segment files that no record names stay: ${(error as Error).message}`))
     this.#look(context, virtualHosts, users, messages.clean ? journal.bytes : 0)
   }
 
   /** What named these files may be among what was lost: nobody reads them, and nobody removes them. */
-  async #keepOthers(known: ReadonlySet<number>): Promise<void> {
+  async #keepOthers(known: ReadonlySet<number>, isJournalGone: boolean): Promise<void> {
     const others = this.segments.ids.filter((id) => !known.has(id))
     if (others.length === 0) return
     this.#options.log.error(
-      `${others.length} segment files are kept as damaged-…: no record names them, and what did may be lost with what the journal has lost`,
+      `${others.length === 1 ? '1 segment file is' : `${others.length} segment files are`} kept as damaged-…: no record names them, ${
+        isJournalGone ? 'since the journal is gone' : 'and what did may be lost with what the journal has lost'
+      }; if there is a copy of the data directory, stop the broker and use that`,
     )
     for (const id of others) await this.segments.setAside({ id, bytes: 0 })
   }

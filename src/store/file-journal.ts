@@ -42,7 +42,7 @@ export async function openJournalFiles(options: FileJournalOptions): Promise<Fil
     }
   } catch (error) {
     if (error instanceof JournalError) throw error
-    throw new JournalError('unreadable', `cannot open the journal in ${directory}: ${(error as Error).message}`, error)
+    throw new JournalError('unreadable', `cannot open the journal: ${(error as Error).message}`, error)
   }
 }
 
@@ -101,7 +101,7 @@ export class FileJournal implements Journal {
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
       if (!(error instanceof SyncError) && (code === undefined || error instanceof JournalError)) throw error
-      throw new JournalError('unreadable', `cannot recover the journal in ${this.#directory}: ${message}`, error)
+      throw new JournalError('unreadable', `cannot recover the journal: ${message}`, error)
     }
   }
 

@@ -24,12 +24,16 @@ export interface InspectionOptions {
 /** Locks a data directory, if that is possible, to look at what is in it; see `openInspection`. */
 export async function inspectDirectory(options: InspectionOptions): Promise<Inspection> {
   const { directory, files = systemFiles, log = silentLogger, processes = systemProcesses } = options
-  return withCode(directory, async () => {
+  return withCode(async () => {
     try {
       await files.stat(join(directory, JOURNAL_DIRECTORY))
     } catch (error) {
       if (!isMissing(error)) throw error
-      throw new JournalError('unreadable', `${directory} is no data directory: there is no journal in it`, error)
+      const isThere = await files.stat(directory).then(
+        () => true,
+        () => false,
+      )
+      throw new JournalError('unreadable', isThere ? 'there is no journal in it' : 'there is no such directory')
     }
     const lock = await tryLock(files, directory, processes, log)
     return new Inspection(files, directory, log, lock)
@@ -62,7 +66,7 @@ export class Inspection {
    */
   journal(visitor: RecordVisitor): Promise<RecoveryReport> {
     const directory = join(this.#directory, JOURNAL_DIRECTORY)
-    return withCode(this.#directory, async () => {
+    return withCode(async () => {
       const found = await scanFiles(this.#files, directory)
       const { report } = await new Recovery(this.#files, this.#log, directory, visitor, true).run(found)
       return report
@@ -71,7 +75,7 @@ export class Inspection {
 
   /** The segment files; close it before the inspection. @throws JournalError `unreadable`. */
   segments(): Promise<SegmentReader> {
-    return withCode(this.#directory, () => openSegmentReader(this.#files, this.#directory))
+    return withCode(() => openSegmentReader(this.#files, this.#directory))
   }
 
   /** Gives the directory free. */
@@ -96,11 +100,11 @@ async function tryLock(
   }
 }
 
-async function withCode<T>(directory: string, run: () => Promise<T>): Promise<T> {
+async function withCode<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await run()
   } catch (error) {
     if (error instanceof JournalError || (error as NodeJS.ErrnoException).code === undefined) throw error
-    throw new JournalError('unreadable', `cannot read ${directory}: ${(error as Error).message}`, error)
+    throw new JournalError('unreadable', `cannot read it: ${(error as Error).message}`, error)
   }
 }

@@ -48,7 +48,7 @@ export class DirectoryLock {
         continue
       }
       if (typeof reading === 'object' && (await isHeld(files, path, reading, processes))) {
-        throw new JournalError('locked', `the data directory ${directory} is in use by process ${reading.pid}`)
+        throw new JournalError('locked', `in use by process ${reading.pid}`)
       }
       if (!(await take(files, directory, highest + 1, processes.self))) continue
       if (typeof reading === 'object') {
@@ -56,7 +56,7 @@ export class DirectoryLock {
       }
       return new DirectoryLock(files, lockPath(directory, highest + 1))
     }
-    throw new JournalError('locked', `the data directory ${directory} cannot be locked: others keep taking it`)
+    throw new JournalError('locked', 'it cannot be locked: others keep taking it')
   }
 
   /** Lets others in. */

@@ -35,7 +35,7 @@ async function scanFile(files: FileLayer, path: string, number: number): Promise
     if (reading !== undefined && 'newer' in reading) {
       throw new JournalError(
         'newer',
-        `${path} was written by a newer version (format ${reading.newer}, this one reads up to ${FORMAT_VERSION})`,
+        `journal file ${number} was written by a newer version (format ${reading.newer}, this one reads up to ${FORMAT_VERSION})`,
       )
     }
     const header = reading?.header.number === number ? reading.header : undefined

@@ -45,7 +45,7 @@ export async function openSegmentFiles(options: SegmentsOptions): Promise<Segmen
     return new SegmentFiles(files, path, log, found)
   } catch (error) {
     if (error instanceof SegmentError) throw error
-    throw new JournalError('unreadable', `cannot open the segments in ${directory}: ${(error as Error).message}`, error)
+    throw new JournalError('unreadable', `cannot open the segments: ${(error as Error).message}`, error)
   }
 }
 

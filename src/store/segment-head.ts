@@ -84,14 +84,14 @@ export function checkSegmentHead(bytes: Buffer, path: string, id: number, payloa
   if (version > SEGMENT_FORMAT_VERSION) {
     throw new SegmentError(
       'newer',
-      `${path} was written by a newer version (format ${version}, this one reads up to ${SEGMENT_FORMAT_VERSION})`,
+      `segment file ${id} was written by a newer version (format ${version}, this one reads up to ${SEGMENT_FORMAT_VERSION})`,
     )
   }
   const order = head.readUInt32LE(BYTE_ORDER_AT) === BYTE_ORDER ? 'LE' : 'BE'
   if (order !== endianness()) {
     throw new SegmentError(
       'byte-order',
-      `${path} was written by a machine of the other byte order; the data directory has to stay on such a machine`,
+      `segment file ${id} was written by a machine of the other byte order; the data directory has to stay on such a machine`,
     )
   }
   const written = { id: Number(head.readBigUInt64BE(24)), bytes: Number(head.readBigUInt64BE(32)) }

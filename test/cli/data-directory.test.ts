@@ -10,7 +10,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
 import { Broker } from '../../src/index.ts'
@@ -259,7 +259,13 @@ test('leveret export --vhost looks into another virtual host, and a queue that i
   )
   const { code, stderr } = await exported(t, dataDir, 'small', '--vhost', 'shop')
   t.is(code, 1)
-  t.is(stderr, `leveret: NOT_FOUND - no queue 'small' in vhost 'shop'; leveret check ${dataDir} lists the queues\n`)
+  t.is(stderr, "leveret: no queue 'small' in vhost 'shop'; queue 'small' is in '/': give --vhost\n")
+  const nowhere = await exported(t, dataDir, 'none')
+  t.is(nowhere.code, 1)
+  t.is(nowhere.stderr, `leveret: no queue 'none' in vhost '/'; leveret check ${dataDir} lists the queues\n`)
+  const noVhost = await exported(t, dataDir, 'work', '--vhost', 'stop')
+  t.is(noVhost.code, 1)
+  t.is(noVhost.stderr, "leveret: no vhost 'stop'; queue 'work' is in '/' and 'shop': give --vhost\n")
 })
 
 test('leveret export ends quietly when whoever reads it has seen enough', async (t) => {
@@ -281,18 +287,25 @@ for (const command of ['check', 'export'] as const) {
     t.is(program.stdout, '')
     t.is(
       program.stderr,
-      `leveret: cannot use the data directory ${dataDir}: the data directory ${dataDir} is in use by process ${broker.pid}; stop that broker first, or use another directory\n`,
+      `leveret: cannot use the data directory ${dataDir}: in use by process ${broker.pid}; stop that broker first, or use another directory\n`,
     )
   })
 
   test(`leveret ${command} says in one line that a directory is none of a broker`, async (t) => {
     const directory = await temporaryDirectory(t)
-    const program = leveret(t, [command, directory, ...args])
-    t.is(await program.exit(), 1)
-    t.regex(
-      program.stderr,
-      /^leveret: cannot use the data directory .* is no data directory: there is no journal in it\n$/,
-    )
+    const cases = [
+      [directory, 'there is no journal in it'],
+      [join(directory, 'missing'), 'there is no such directory'],
+      [programPath, 'it is not a directory; move it away, or use another directory'],
+    ] as const
+    for (const [path, reason] of cases) {
+      const program = leveret(t, [command, path, ...args])
+      t.is(await program.exit(), 1)
+      t.is(program.stderr, `leveret: cannot use the data directory ${path}: ${reason}\n`)
+    }
+    const unset = leveret(t, [command, '', ...args])
+    t.is(await unset.exit(), 2)
+    t.is(unset.stderr, 'leveret: the data directory is an empty text; is a variable not set?\n')
   })
 }
 
@@ -303,7 +316,7 @@ test('a second broker on a directory is refused in one line that says what to do
   t.is(await second.exit(), 1)
   t.is(
     second.stderr,
-    `leveret: cannot use the data directory ${dataDir}: the data directory ${dataDir} is in use by process ${first.pid}; stop that broker first, or use another directory\n`,
+    `leveret: cannot use the data directory ${dataDir}: in use by process ${first.pid}; stop that broker first, or use another directory\n`,
   )
 })
 
@@ -324,7 +337,7 @@ test('a directory of a newer version is refused in one line, by all who look int
     t.is(await program.exit(), 1)
     t.is(
       program.stderr,
-      `leveret: cannot use the data directory ${dataDir}: ${journal} was written by a newer version (format 99, this one reads up to 1); start that version again, or use another directory\n`,
+      `leveret: cannot use the data directory ${dataDir}: journal file ${Number(basename(journal, '.log'))} was written by a newer version (format 99, this one reads up to 1); start that version again, or use another directory\n`,
     )
   }
 })

@@ -92,7 +92,7 @@ test('a data directory that cannot be is said in one line', async (t) => {
   t.is(await program.exit(), 1)
   t.is(
     program.stderr,
-    `leveret: cannot use the data directory ${join(file, 'data')}: something on its path is not a directory\n`,
+    `leveret: cannot use the data directory ${join(file, 'data')}: ${file} is not a directory; move it away, or use another directory\n`,
   )
 })
 

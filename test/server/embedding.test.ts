@@ -166,8 +166,13 @@ test('a data directory is made, and one that cannot be is refused', async (t) =>
   const path = await temporaryDirectory(t)
   await startBroker(t, { dataDir: `${path}/a/b` })
   const error = await t.throwsAsync(Broker.start({ dataDir: '/dev/null/a' }), { instanceOf: DataDirectoryError })
-  t.is(error?.message, 'cannot use the data directory /dev/null/a: something on its path is not a directory')
-  await t.throwsAsync(Broker.start({ dataDir: path.repeat(300) }), { message: /: the name is too long$/ })
+  t.is(
+    error?.message,
+    'cannot use the data directory /dev/null/a: /dev/null is not a directory; move it away, or use another directory',
+  )
+  await t.throwsAsync(Broker.start({ dataDir: path.repeat(300) }), {
+    message: /: its name is too long; use a shorter one$/,
+  })
 })
 
 const inProc = process.platform === 'linux' ? test : test.skip
@@ -175,7 +180,7 @@ const inProc = process.platform === 'linux' ? test : test.skip
 inProc('a data directory where the system makes none is refused at once', async (t) => {
   await t.throwsAsync(Broker.start({ dataDir: '/proc/leveret' }), {
     instanceOf: DataDirectoryError,
-    message: 'cannot use the data directory /proc/leveret: no directory can be made there',
+    message: 'cannot use the data directory /proc/leveret: no directory can be made there; use another',
   })
 })
 

@@ -409,7 +409,7 @@ test('a journal written by a newer version is refused in one line, and left as i
   t.is(error?.code, 'newer')
   t.is(
     error?.message,
-    `/data/journal/0000000001.log was written by a newer version (format ${FORMAT_VERSION + 1}, this one reads up to ${FORMAT_VERSION})`,
+    `journal file 1 was written by a newer version (format ${FORMAT_VERSION + 1}, this one reads up to ${FORMAT_VERSION})`,
   )
   t.is(file.content, head)
 })

@@ -138,10 +138,14 @@ test('a directory in use is refused also where it cannot be locked', async (t) =
 
 test('what is no data directory is refused in one line, and nothing is made in it', async (t) => {
   const directory = temporaryDirectory(t)
-  for (const path of [directory, join(directory, 'missing')]) {
+  const cases = [
+    [directory, 'there is no journal in it'],
+    [join(directory, 'missing'), 'there is no such directory'],
+  ] as const
+  for (const [path, message] of cases) {
     const error = await t.throwsAsync(inspect({ directory: path }), { instanceOf: JournalError })
     t.is(error?.code, 'unreadable')
-    t.is(error?.message, `${path} is no data directory: there is no journal in it`)
+    t.is(error?.message, message)
   }
   t.deepEqual(readdirSync(directory), [])
 })
@@ -152,7 +156,7 @@ test('a file that cannot be read is told of in one line', async (t) => {
     readFault: (path) => (path.includes('journal') ? failure('EIO', path, 'read') : undefined),
   })
   const error = await t.throwsAsync(inspect({ directory: '/data', files, processes: newProcess() }))
-  t.regex(error?.message ?? '', /^cannot read \/data: EIO/)
+  t.regex(error?.message ?? '', /^cannot read it: EIO/)
   t.is(files.opened.size, 0)
 })
 

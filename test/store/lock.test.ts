@@ -17,7 +17,7 @@ test('a directory in use is refused, with the process that uses it', async (t) =
   const journal = await openFileJournal({ directory })
   const error = await t.throwsAsync(openFileJournal({ directory }), { instanceOf: JournalError })
   t.is(error?.code, 'locked')
-  t.is(error?.message, `the data directory ${directory} is in use by process ${process.pid}`)
+  t.is(error?.message, `in use by process ${process.pid}`)
   await journal.close()
   const next = await openFileJournal({ directory })
   await next.close()

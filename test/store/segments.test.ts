@@ -244,7 +244,7 @@ const FORGED: [string, SegmentErrorCode, RegExp, (head: Buffer) => void][] = [
     'written by a newer version',
     'newer',
     new RegExp(
-      `^${pathOf(1)} was written by a newer version \\(format ${SEGMENT_FORMAT_VERSION + 1}, this one reads up to ${SEGMENT_FORMAT_VERSION}\\)$`,
+      `^segment file 1 was written by a newer version \\(format ${SEGMENT_FORMAT_VERSION + 1}, this one reads up to ${SEGMENT_FORMAT_VERSION}\\)$`,
     ),
     (head) => head.writeUInt16BE(SEGMENT_FORMAT_VERSION + 1, 8),
   ],

@@ -1,4 +1,4 @@
-import { notFound, type StoredMessage } from '../../broker/index.ts'
+import type { StoredMessage } from '../../broker/index.ts'
 import { PropertyView, toObject } from '../../codec/index.ts'
 import { DataReader } from './data-reader.ts'
 
@@ -18,6 +18,18 @@ export interface ExportedMessage {
   readonly body: Buffer
 }
 
+/** There is no queue of that name in that virtual host. */
+export class NoSuchQueueError extends Error {
+  /** Virtual hosts that have one. */
+  readonly elsewhere: readonly string[]
+
+  constructor(text: string, elsewhere: readonly string[]) {
+    super(text)
+    this.name = 'NoSuchQueueError'
+    this.elsewhere = elsewhere
+  }
+}
+
 /** The messages of one queue in a data directory that no broker uses. */
 export class QueueExport {
   /** What is lost or cannot be read, anywhere in the directory as far as it was read; grows while messages are read. */
@@ -28,13 +40,15 @@ export class QueueExport {
 
   /**
    * Reads the journal; nothing in the directory is changed.
-   * @throws JournalError `locked`, `newer`, `unreadable`; AmqpError 404 when there is no such queue.
+   * @throws JournalError `locked`, `newer`, `unreadable`; NoSuchQueueError.
    */
   static async open(directory: string, vhost: string, name: string): Promise<QueueExport> {
     const reader = await DataReader.open(directory)
     if (reader.virtualHosts.find(vhost)?.queues.has(name)) return new QueueExport(reader, vhost, name)
     await reader.close()
-    throw notFound('queue', name, vhost)
+    const text = reader.virtualHosts.find(vhost) ? `no queue '${name}' in vhost '${vhost}'` : `no vhost '${vhost}'`
+    const elsewhere = reader.queues.filter(({ holder }) => holder.name === name).map(({ holder }) => holder.host.name)
+    throw new NoSuchQueueError(text, elsewhere)
   }
 
   private constructor(reader: DataReader, vhost: string, name: string) {

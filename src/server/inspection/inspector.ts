@@ -1,2 +1,2 @@
-export { QueueExport } from './export-queue.ts'
+export { NoSuchQueueError, QueueExport } from './export-queue.ts'
 export { inspectData } from './inspect-data.ts'
