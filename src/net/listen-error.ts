@@ -4,11 +4,16 @@ import { hostAndPort } from '../base/index.ts'
 export class ListenError extends Error {
   /** The system's name for it, such as `EADDRINUSE`. */
   readonly code: string
+  /** As it was given, like the port. */
+  readonly host: string
+  readonly port: number
 
   constructor(host: string, port: number, cause: NodeJS.ErrnoException) {
     super(`cannot listen on ${hostAndPort(host, port)}: ${reason(cause)}`, { cause })
     this.name = 'ListenError'
     this.code = cause.code ?? 'UNKNOWN'
+    this.host = host
+    this.port = port
   }
 }
 

@@ -30,3 +30,4 @@ export {
 export type { Publishing, PublishOutcome } from './publishing.ts'
 export type { ConsumerView, QueueView, WaitOptions } from './queue-view.ts'
 export { packageVersion } from './version.ts'
+export { findPortClash, type WantedPort } from './wanted-ports.ts'

@@ -3,6 +3,7 @@ import { type Logger, silentLogger } from '../base/index.ts'
 import type { SyncMode } from '../store/index.ts'
 import { type BrokerAmopOptions, type ResolvedAmopOptions, resolveAmopOptions } from './amop/options.ts'
 import { OptionError } from './option-error.ts'
+import { findPortClash, type WantedPort } from './wanted-ports.ts'
 
 /** What a broker may be told; everything has a default. Given once, at the start. */
 export interface BrokerOptions {
@@ -173,7 +174,7 @@ export function resolveOptions(options: BrokerOptions): ResolvedOptions {
   if (settled.password === '') throw new OptionError('password', '', 'a password: nobody could log in with it')
   if (tls?.port !== undefined) checkNumber('tls.port', tls.port, ...OPTION_RANGES.port)
   const memoryHighWatermark = watermarkBytes(settled.memoryHighWatermark)
-  return {
+  const resolved = {
     ...settled,
     tls: tls === undefined ? undefined : { ...tls, port: tls.port ?? 0 },
     amop: amop === undefined ? undefined : resolveAmopOptions(amop, { ...settled, dataDir }),
@@ -182,6 +183,18 @@ export function resolveOptions(options: BrokerOptions): ResolvedOptions {
     memoryHighWatermark,
     messageMemory: Math.min(settled.messageMemory, Math.floor(memoryHighWatermark / 2)),
   }
+  checkPorts(resolved)
+  return resolved
+}
+
+function checkPorts({ host, port, tls, amop }: ResolvedOptions): void {
+  const wanted: WantedPort[] = [{ option: 'port', host, port }]
+  if (tls !== undefined) wanted.push({ option: 'tls.port', host, port: tls.port })
+  for (const amopPort of amop?.ports ?? []) {
+    wanted.push({ option: 'amop.ports', host: amop?.host ?? host, port: amopPort })
+  }
+  const clash = findPortClash(wanted)
+  if (clash !== undefined) throw new OptionError(clash.option, clash.port, clash.allowed)
 }
 
 function checkNumber(name: string, value: number, minimum: number, maximum: number): void {

@@ -74,8 +74,24 @@ test('a port in use is said in one line, and the exit code is 1', async (t) => {
   const dataDir = await temporaryDirectory(t)
   const second = leveret(t, ['start', '--port', String(port), '--data-dir', dataDir])
   t.is(await second.exit(), 1)
-  t.is(second.stderr, `leveret: cannot listen on 127.0.0.1:${port}: the port is in use; is another broker running?\n`)
+  t.is(
+    second.stderr,
+    `leveret: --port: cannot listen on 127.0.0.1:${port}: the port is in use; is another broker running?\n`,
+  )
   t.is(second.stdout, '')
+  const third = leveret(t, ['start', '--port', '0', '--amop-port', String(port), '--data-dir', dataDir])
+  t.is(await third.exit(), 1)
+  t.regex(
+    third.stderr,
+    /^leveret: --amop-port: cannot listen on .*: the port is in use; is another broker running\?\n$/,
+  )
+})
+
+test('an address that this host does not have is said with its option', async (t) => {
+  const args = ['--port', '0', '--amop-port', '0', '--data-dir', await temporaryDirectory(t)]
+  const program = leveret(t, ['start', ...args, '--amop-bind', '192.0.2.1'])
+  t.is(await program.exit(), 1)
+  t.is(program.stderr, 'leveret: --amop-bind: cannot listen on 192.0.2.1:0: this host has no such address\n')
 })
 
 test('a data directory that is made does not let everybody in', async (t) => {
@@ -99,6 +115,11 @@ test('a data directory that cannot be is said in one line', async (t) => {
 for (const [args, line] of [
   [['start', '--port', 'x'], 'leveret: --port: "x" is not a whole number from 0 to 65535'],
   [['start', '--log-level', 'loud'], 'leveret: --log-level: "loud" is not one of error, warn, info, debug'],
+  [
+    ['start', '--port', '5672', '--amop-port', '0,5672'],
+    'leveret: --amop-port: 5672 is not a port of its own: --port has it, too',
+  ],
+  [['start', '--amop-port', '20200,20200'], 'leveret: --amop-port: 20200 is not a port of its own: it is there twice'],
   [['start', '--tls-port', '0'], 'leveret: --tls-port needs --tls-cert and --tls-key'],
   [['start', '--tls-cert', 'x'], 'leveret: --tls-cert needs --tls-port'],
   [['start', '--no-such-flag'], "leveret: unknown option '--no-such-flag'; see leveret start --help"],

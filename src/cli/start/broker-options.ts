@@ -3,14 +3,16 @@ import type { BrokerOptions, BrokerTlsOptions } from '../../server/index.ts'
 import { UsageError } from '../errors.ts'
 import { flagOf } from '../settings/table.ts'
 import { amopOptions } from './amop-options.ts'
+import { checkPorts } from './ports.ts'
 import { readFileOf } from './read-file.ts'
 import type { StartSettings } from './settings.ts'
 
 /**
  * What the settings mean to the broker.
- * @throws UsageError when TLS or AMOP is asked for by halves, or a file cannot be read or says something that cannot be.
+ * @throws UsageError when TLS or AMOP is asked for by halves, two ports are one, or a file cannot be read or says something that cannot be.
  */
 export async function brokerOptions(settings: StartSettings, log: Logger): Promise<BrokerOptions> {
+  checkPorts(settings)
   const tls = tlsOptions(settings)
   const amop = await amopOptions(settings)
   return {

@@ -5,6 +5,7 @@ import { readPermissions } from './amop-options.ts'
 import { brokerOptions } from './broker-options.ts'
 import { dieOnDefects } from './defects.ts'
 import { dieOfDisk, failedSync } from './fatal.ts'
+import { nameFlag } from './ports.ts'
 import type { StartSettings } from './settings.ts'
 
 /** Clients have this long to answer their close; container engines send SIGKILL ten seconds after SIGTERM. */
@@ -20,7 +21,11 @@ export async function start(settings: StartSettings): Promise<void> {
   dieOnDefects(settings.logLevel === 'debug')
   const log = new DeferredLogger(settings.logLevel === 'debug')
   const onFatal = (error: Error): void => dieOfDisk(error, settings.sync)
-  const starting = brokerOptions(settings, log).then((options) => Broker.start({ ...options, onFatal }))
+  const starting = brokerOptions(settings, log)
+    .then((options) => Broker.start({ ...options, onFatal }))
+    .catch((error) => {
+      throw nameFlag(error, settings)
+    })
   stopOnSignals(starting, log)
   rereadOnHangup(starting, settings, log)
   const { logLevel, logFormat } = settings
