@@ -17,6 +17,9 @@ import { packageVersion } from './version.ts'
 const OF_AMOP = { exchangeType: 'x-amop', queueArgument: 'x-amop-deliver' }
 const AMOP_EXCHANGE = 'amq.amop'
 
+const AFTER_DAMAGE =
+  'as at a first start; the journal is damaged: if there is a copy of the data directory, stop the broker and use that'
+
 const EVERYTHING = { configure: '.*', write: '.*', read: '.*' }
 
 /** A broker without its ports: clock, journal, users, virtual hosts, and what its connections share. */
@@ -54,12 +57,7 @@ export class BrokerNode {
       node = new BrokerNode(options, store)
       if (options.amop !== undefined) await node.#loadAmop()
       await store.recover(node, watch)
-      if (node.virtualHosts.names().length === 0 && node.users.names().length === 0) {
-        if (store.isDamaged) options.log.error('no user and no virtual host is left: those of a first start are made')
-        node.#addDefaults()
-      } else if (node.users.find(options.user) === undefined) {
-        options.log.warn(`there is no user '${options.user}': the default user is only made at the first start`)
-      }
+      node.#completeDefaults(store.isDamaged)
       node.#amopRoom?.bridge.start()
       watch.enters(() => 'waiting for the disk to take the first record')
       await store.start()
@@ -222,9 +220,39 @@ export class BrokerNode {
   }
 
   #addDefaults(): void {
-    const { user, password, vhost } = this.#options
+    this.#addDefaultUser()
+    this.addVirtualHost(this.#options.vhost)
+  }
+
+  /** May do everything in the virtual hosts that are there. */
+  #addDefaultUser(): void {
+    const { user, password } = this.#options
     this.users.add(user, password, ['administrator'])
-    this.addVirtualHost(vhost)
+    for (const name of this.virtualHosts.names()) this.users.setPermissions(user, name, EVERYTHING)
+  }
+
+  /**
+   * Makes what a first start makes. Later only damage is reason enough, since whoever deleted the users meant it: with none
+   * left nobody could log in, with no virtual host nobody could open one.
+   */
+  #completeDefaults(isDamaged: boolean): void {
+    const { user, vhost, log } = this.#options
+    const hasUsers = this.users.names().length > 0
+    const hasVirtualHosts = this.virtualHosts.names().length > 0
+    if (!hasUsers && !hasVirtualHosts) {
+      if (isDamaged)
+        log.error(`no user and no virtual host is left: '${user}' and '${vhost}' are made, ${AFTER_DAMAGE}`)
+      this.#addDefaults()
+    } else if (!hasUsers && isDamaged) {
+      log.error(`no user is left: '${user}' is made, with all rights in every virtual host, ${AFTER_DAMAGE}`)
+      this.#addDefaultUser()
+    } else if (!hasVirtualHosts && isDamaged) {
+      log.error(`no virtual host is left: '${vhost}' is made, ${AFTER_DAMAGE}`)
+      this.addVirtualHost(vhost)
+    }
+    if (this.users.find(user) === undefined) {
+      log.warn(`there is no user '${user}': the default user is only made at the first start`)
+    }
   }
 }
 

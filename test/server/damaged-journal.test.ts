@@ -1,7 +1,10 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import amqplib from 'amqplib'
 import test, { type ExecutionContext } from 'ava'
 import { Broker } from '../../src/index.ts'
+import { BrokerNode } from '../../src/server/node.ts'
+import { resolveOptions } from '../../src/server/options.ts'
 import { temporaryDirectory } from '../helpers/program.ts'
 import { RecordingLogger } from '../helpers/recording-logger.ts'
 import { until } from '../helpers/until.ts'
@@ -64,4 +67,76 @@ test('a virtual host can be added to a directory whose users are others', async 
   t.true(log.lines.some(({ message }) => message.includes("there is no user 'second'")))
   broker.addVirtualHost('other')
   t.deepEqual(broker.vhosts, ['/', 'other'])
+})
+
+/** A directory with so many queues that its virtual hosts and its user lie in different batches of the checkpoint. */
+async function withQueues(t: ExecutionContext): Promise<string> {
+  const dataDir = join(await temporaryDirectory(t), 'data')
+  await using broker = await Broker.start({ dataDir })
+  broker.addVirtualHost('shop')
+  for (let i = 0; i < 200; i++) broker.declareQueue(`a queue with a long name ${i}`, { vhost: 'shop', durable: true })
+  return dataDir
+}
+
+/** Changes a bit of that text in the first file of the journal, where an orderly stop has left its definitions. */
+async function damageAt(dataDir: string, text: Buffer): Promise<void> {
+  const journal = join(dataDir, 'journal')
+  const [first] = (await readdir(journal)).sort()
+  const path = join(journal, first as string)
+  const bytes = await readFile(path)
+  const at = bytes.indexOf(text)
+  if (at < 0) throw new Error(`it is not in ${path}`)
+  bytes[at] = (bytes[at] as number) ^ 1
+  await writeFile(path, bytes)
+}
+
+const errorsOf = ({ lines }: RecordingLogger): string[] =>
+  lines.filter(({ level }) => level === 'error').map(({ message }) => message)
+
+async function canLogIn(url: string): Promise<boolean> {
+  const connection = await amqplib.connect(url).catch(() => undefined)
+  await connection?.close()
+  return connection !== undefined
+}
+
+test('when damage has taken the only user, the default user is made again and can do everything', async (t) => {
+  const dataDir = await withQueues(t)
+  await damageAt(dataDir, Buffer.from('administrator'))
+  const { broker, log } = await restarted(t, dataDir)
+  const told = errorsOf(log).filter((message) => message.startsWith('no user is left'))
+  t.is(told.length, 1, errorsOf(log).join('\n'))
+  t.regex(told[0] ?? '', /^no user is left: 'guest' is made, .*; the journal is damaged: if there is a copy/)
+  t.deepEqual(broker.vhosts, ['/', 'shop'])
+  t.true(await canLogIn(broker.url))
+  t.true(await canLogIn(`${broker.url}/shop`))
+  await broker.stop()
+  const again = await restarted(t, dataDir)
+  t.deepEqual(errorsOf(again.log), [])
+  t.true(await canLogIn(`${again.broker.url}/shop`))
+})
+
+test('when damage has taken the only virtual host, it is made again, and the users that are left can open it', async (t) => {
+  const dataDir = join(await temporaryDirectory(t), 'data')
+  const first = await Broker.start({ dataDir })
+  // More than one batch of them.
+  const names = Array.from({ length: 40 }, (_, i) => `a user with a long name ${i}`)
+  for (const name of names) first.addUser(name, 'secret')
+  await first.stop()
+  await damageAt(dataDir, Buffer.from(names[0] as string))
+  const { broker, log } = await restarted(t, dataDir)
+  t.true(errorsOf(log).some((message) => message.startsWith("no virtual host is left: '/' is made")))
+  t.deepEqual(broker.vhosts, ['/'])
+  t.false(await canLogIn(broker.url))
+  t.true(await canLogIn(broker.url.replace('guest:guest', `${encodeURIComponent(names.at(-1) as string)}:secret`)))
+})
+
+test('a user who was deleted is not made again', async (t) => {
+  const dataDir = join(await temporaryDirectory(t), 'data')
+  const node = await BrokerNode.open(resolveOptions({ dataDir }))
+  node.users.delete('guest')
+  await node.close()
+  const { broker, log } = await restarted(t, dataDir)
+  t.deepEqual(errorsOf(log), [])
+  t.true(log.lines.some(({ message }) => message.includes("there is no user 'guest'")))
+  t.false(await canLogIn(broker.url))
 })
