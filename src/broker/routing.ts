@@ -21,6 +21,7 @@ const BCC = Buffer.from('BCC')
 export class RoutingTargets implements RouteTargets {
   readonly queues = new Set<Queue>()
   readonly exchanges: Exchange[] = []
+  /** First those that matched: the others can see whether anybody else has the message. */
   readonly outlets: Outlet[] = []
   readonly visited = new Set<Exchange>()
   /** Bindings and outlets of the exchange now visited that matched. */
@@ -35,6 +36,7 @@ export class RoutingTargets implements RouteTargets {
   readonly keys: FreshKey[] = []
   /** Only asking where the message would go: an exchange that might keep it back only says so, by `held`. */
   resolving = false
+  #matchedOutlets = 0
 
   add(binding: Binding): void {
     this.matched++
@@ -44,14 +46,19 @@ export class RoutingTargets implements RouteTargets {
   }
 
   addOutlet(outlet: Outlet, matches = true): void {
-    if (matches) this.matched++
-    this.outlets.push(outlet)
+    if (!matches) {
+      this.outlets.push(outlet)
+      return
+    }
+    this.matched++
+    this.outlets.splice(this.#matchedOutlets++, 0, outlet)
   }
 
   clear(): void {
     this.queues.clear()
     this.exchanges.length = 0
     this.outlets.length = 0
+    this.#matchedOutlets = 0
     this.visited.clear()
     this.cacheable = true
     this.held = false

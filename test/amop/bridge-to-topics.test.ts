@@ -133,6 +133,52 @@ test('an AMOP error comes back to reply-to with its code and text', (t) => {
   t.regex(failed.text, /^AMOP error 104 for topic 'jobs': everybody who listened failed/)
 })
 
+test('error 100 comes back to reply-to when nobody listens, unless a queue has the request by another way', (t) => {
+  const node = new BridgeNode()
+  const client = node.client().queue('answers').queue('lost').exchange('ae', 'fanout').confirms()
+  const ask = (exchange: string): void => {
+    client.publish('jobs', {
+      exchange,
+      properties: { replyTo: 'answers', correlationId: 'c-1' },
+      headers: UNICAST,
+      mandatory: true,
+    })
+  }
+  client.exchange('topics', 'x-amop', { 'alternate-exchange': 'ae' })
+  for (const [index, exchange] of ['amq.amop', 'topics'].entries()) {
+    ask(exchange)
+    client.expectReturn()
+    t.is(client.expectConfirm(), `ack ${index + 1}`)
+    const answer = client.get('answers')
+    t.is(errorOf(answer), ResultCode.NO_LISTENER)
+    t.is(answer.properties.correlationId, 'c-1')
+    t.regex(answer.text, /^AMOP error 100 for topic 'jobs': nobody listens/)
+    t.deepEqual(client.bodies('answers'), [])
+  }
+  client.bind('lost', '', {}, 'ae')
+  ask('topics')
+  t.is(client.expectConfirm(), 'ack 3')
+  client.queue('tap').bind('tap', 'jobs', { 'x-amop-role': 'tap' })
+  ask('topics')
+  t.is(client.expectConfirm(), 'ack 4')
+  t.is(client.bodies('lost').length, 2)
+  t.is(client.bodies('tap').length, 1)
+  t.deepEqual(client.bodies('answers'), [])
+})
+
+test('an alternate exchange that leads to an SDK answers instead of an error', (t) => {
+  const node = new BridgeNode()
+  const client = node.client().queue('answers').confirms()
+  client
+    .exchange('ae', 'x-amop', { 'x-amop-prefix': 'old.' })
+    .exchange('topics', 'x-amop', { 'alternate-exchange': 'ae' })
+  const sdk = node.sdk('old.jobs')
+  client.publish('jobs', { exchange: 'topics', properties: { replyTo: 'answers' }, headers: UNICAST, mandatory: true })
+  t.is(client.expectConfirm(), 'ack 1')
+  sdk.answer(sdk.expectUnicast(), 'here')
+  t.deepEqual(client.bodies('answers'), ['here'])
+})
+
 test('direct reply-to works, too', (t) => {
   const node = new BridgeNode()
   const client = node.client()

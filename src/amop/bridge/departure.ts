@@ -44,6 +44,8 @@ export class Departure implements Outlet, Publisher {
   #reply: ReplyAddress | undefined
   #outcome: PendingOutcome | undefined
   #isReplyLeft = false
+  /** Nobody listens, but queues have it by another way: their consumers are the ones to answer. */
+  #isOthers = false
 
   constructor(bridge: Bridge, exchange: string, topic: string, isUnicast: boolean, origin: Origin | undefined) {
     this.#bridge = bridge
@@ -73,6 +75,7 @@ export class Departure implements Outlet, Publisher {
     let isRouted = true
     try {
       isRouted = this.#bridge.amop.router.reaches(this, this.#topic, this.type)
+      this.#isOthers = !isRouted && result.routed
       this.#send(message)
     } catch (error) {
       this.#bridge.amop.log.error(`amop: internal error while a message left ${this.name}`, {
@@ -82,7 +85,7 @@ export class Departure implements Outlet, Publisher {
       this.#outcome = new PendingOutcome()
       this.#outcome.settle(false)
     }
-    // What only taps have seen is unroutable.
+    // What only taps have seen is unroutable, and what nobody has.
     if (!isRouted) return
     result.routed = true
     const outcome = this.#outcome
@@ -101,7 +104,7 @@ export class Departure implements Outlet, Publisher {
     if (this.#kept !== undefined) this.#bridge.departures.leave(this.#kept.buffer.length)
     this.#kept = undefined
     this.#outcome?.settle(result === ResultCode.SUCCESS)
-    if (this.#reply === undefined || (this.#isReplyLeft && result === ResultCode.SUCCESS)) return
+    if (this.#reply === undefined || this.#isOthers || (this.#isReplyLeft && result === ResultCode.SUCCESS)) return
     this.#publishAnswer(message, answer, this.#reply)
   }
 

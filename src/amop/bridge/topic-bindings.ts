@@ -88,8 +88,14 @@ export class TopicBindings implements Router {
       }
     }
     if (router.reaches(departure, topic, departure.type)) into.addOutlet(departure)
-    // Taps get what finds nobody, too.
-    else if (isUnicast && router.table.find(topic)?.taps(departure).length) into.addOutlet(departure, false)
+    // Taps get what finds nobody, too; and an AMQP publisher that waits for an answer is told. An SDK's request that has
+    // come so far is still the next candidate's.
+    else if (
+      isUnicast &&
+      ((departure.hops === 0 && hasReplyTo(message)) || router.table.find(topic)?.taps(departure).length)
+    ) {
+      into.addOutlet(departure, false)
+    }
   }
 
   get #listens(): boolean {
@@ -120,6 +126,10 @@ function topicProblem(topic: string): AmqpError | undefined {
   if (bytes > 0 && bytes <= TOPIC_BYTES_MAX) return preconditionFailed(`${limits}, and these are none`)
   // The topic last: texts of errors are cut.
   return preconditionFailed(`${limits}, not ${bytes}: '${topic}'`)
+}
+
+function hasReplyTo(message: Message): boolean {
+  return (message.propertyFlags & PropertyFlag.REPLY_TO) !== 0
 }
 
 /** @returns undefined without that header, the type of a value that is no text. */

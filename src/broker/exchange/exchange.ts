@@ -11,7 +11,7 @@ import { DelayedMessages } from './delayed.ts'
 /** What a router tells its matches to; adding one twice does no harm. */
 export interface RouteTargets {
   add(binding: Binding): void
-  /** @param matches whether the message counts as routed by it; default true. */
+  /** @param matches whether the message counts as routed by it, default true; those that it does not come last. */
   addOutlet(outlet: Outlet, matches?: boolean): void
 }
 
