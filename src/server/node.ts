@@ -58,6 +58,7 @@ export class BrokerNode {
       if (options.amop !== undefined) await node.#loadAmop()
       await store.recover(node, watch)
       node.#completeDefaults(store.isDamaged)
+      node.#addAmopVirtualHost()
       node.#amopRoom?.bridge.start()
       watch.enters(() => 'waiting for the disk to take the first record')
       await store.start()
@@ -222,6 +223,7 @@ export class BrokerNode {
   #addDefaults(): void {
     this.#addDefaultUser()
     this.addVirtualHost(this.#options.vhost)
+    this.#addAmopVirtualHost()
   }
 
   /** May do everything in the virtual hosts that are there. */
@@ -253,6 +255,14 @@ export class BrokerNode {
     if (this.users.find(user) === undefined) {
       log.warn(`there is no user '${user}': the default user is only made at the first start`)
     }
+  }
+
+  /** Nobody else could make it before SDKs connect: from outside a broker that runs has no virtual hosts made. */
+  #addAmopVirtualHost(): void {
+    const { amop, log } = this.#options
+    if (amop === undefined || this.virtualHosts.find(amop.vhost) !== undefined) return
+    this.addVirtualHost(amop.vhost)
+    log.info(`amop: virtual host '${amop.vhost}' was made: AMOP belongs to it`)
   }
 }
 

@@ -1,6 +1,7 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import amqplib from 'amqplib'
 import test, { type ExecutionContext } from 'ava'
 import { AmopClient } from '../../src/amop-client.ts'
 import { Broker, type BrokerOptions } from '../../src/index.ts'
@@ -119,11 +120,10 @@ test('bindings of amq.amop alone are enough to be kept, whatever the virtual hos
   await first.stop()
   const log = new RecordingLogger()
   const second = await start(t, { ...options, amop: { ...AMOP, vhost: 'other' }, log })
-  t.truthy(log.find("there is no virtual host 'other'"))
+  t.truthy(log.find("virtual host 'other' was made"))
   t.truthy(log.find("what is bound to 'amq.amop' in vhost 'tenant' does not listen"))
   const sdk = await connect(t, second)
   await t.throwsAsync(sdk.unicast('news', 'x'), { message: /100/ })
-  second.addVirtualHost('other')
   second.declareQueue('q', { vhost: 'other' })
   second.bind({ vhost: 'other', source: 'amq.amop', destination: 'q', routingKey: 'news' })
   await sdk.unicast('news', 'x')
@@ -134,6 +134,24 @@ test('bindings of amq.amop alone are enough to be kept, whatever the virtual hos
   await again.unicast('news', 'y')
   t.is(third.queue('q').messageCount, 1)
   t.is(third.queue('other', 'q').messageCount, 1)
+})
+
+test('the virtual host that AMOP belongs to is made when it is missing, for the default user, and after a reset', async (t) => {
+  const broker = await start(t, { amop: { ...AMOP, vhost: 'fisco' } })
+  t.deepEqual(broker.vhosts.toSorted(), ['/', 'fisco'])
+  const bindAndSend = async (): Promise<void> => {
+    const connection = await amqplib.connect(`${broker.url}/fisco`)
+    const channel = await connection.createChannel()
+    await channel.assertQueue('q')
+    await channel.bindQueue('q', 'amq.amop', 'news')
+    const client = await connect(t, broker)
+    await client.unicast('news', 'x')
+    t.is(broker.queue('fisco', 'q').messageCount, 1)
+    await connection.close()
+  }
+  await bindAndSend()
+  await broker.reset()
+  await bindAndSend()
 })
 
 test('after a reset amq.amop is there again, with nothing bound', async (t) => {

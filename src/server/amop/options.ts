@@ -29,7 +29,7 @@ export interface BrokerAmopOptions extends Partial<AmopSettings> {
   readonly plain?: boolean
   /** Takes only SDKs whose certificate has the same issuer as the node's: the same agency. Default false. */
   readonly checkIssuer?: boolean
-  /** The virtual host of `amq.amop`. Default: the broker's `vhost`. */
+  /** The virtual host of `amq.amop`, made when it is missing. Default: the broker's `vhost`. */
   readonly vhost?: string
   /** Who may publish and subscribe to what. Default: everybody to everything. */
   readonly permissions?: PermissionRules
