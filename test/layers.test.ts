@@ -135,3 +135,21 @@ test('nothing below cli and server waits for commander or winston', (t) => {
   t.deepEqual([...new Set(where('commander'))], ['cli'])
   t.deepEqual([...new Set(where('winston'))], ['server'])
 })
+
+/** The rooms of a compiled file and of all that it loads with it, `import()` excepted. */
+function roomsLoadedBy(file: string): Set<string> {
+  const compiled = join(process.cwd(), 'dist', 'src')
+  const loaded = new Set([join(compiled, file)])
+  for (const path of loaded) {
+    const text = readFileSync(path, 'utf8')
+    for (const [, specifier = ''] of text.matchAll(/^(?:import|export)\b[^'"();=]*['"](\.[^'"]+)['"]/gm)) {
+      loaded.add(join(path, '..', specifier))
+    }
+  }
+  return new Set([...loaded].map((path) => roomOf(relative(compiled, path).split(sep).join('/'))))
+}
+
+test('a client of AMOP loads nothing of the broker', (t) => {
+  t.deepEqual([...roomsLoadedBy('amop-client.js')].sort(), ['', 'amop', 'base', 'net'])
+  t.true(roomsLoadedBy('index.js').has('broker'))
+})

@@ -217,7 +217,7 @@ export class BrokerNode {
     const { openAmopRoom } = await loadAmopRoom()
     const { amop, vhost } = this.#options
     const options = amop ?? { vhost, settings: {}, permissions: undefined }
-    this.#amopRoom = openAmopRoom(this.context, this.virtualHosts, this.alarms, options)
+    this.#amopRoom = await openAmopRoom(this.context, this.virtualHosts, this.alarms, options)
   }
 
   #addDefaults(): void {

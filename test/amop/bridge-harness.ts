@@ -1,4 +1,5 @@
-import { AmopContext, type AmopOptions, type AmopSettings, Bridge, type Certificate } from '../../src/amop/index.ts'
+import { Bridge } from '../../src/amop/bridge/bridge.ts'
+import { AmopContext, type AmopOptions, type AmopSettings, type Certificate } from '../../src/amop/index.ts'
 import type { VirtualHost } from '../../src/broker/index.ts'
 import {
   BASIC_CONSUME_OK,

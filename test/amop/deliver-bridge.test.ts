@@ -1,5 +1,6 @@
 import test from 'ava'
-import { OfflineDelivery, PacketType } from '../../src/amop/index.ts'
+import { OfflineDelivery } from '../../src/amop/deliver/offline-delivery.ts'
+import { PacketType } from '../../src/amop/index.ts'
 import { BridgeNode } from './bridge-harness.ts'
 import type { Received } from './harness.ts'
 

@@ -1,4 +1,5 @@
-import { OfflineDelivery, Packet, PacketType, type PermissionRules, TopicPermissions } from '../../src/amop/index.ts'
+import { OfflineDelivery } from '../../src/amop/deliver/offline-delivery.ts'
+import { Packet, PacketType, type PermissionRules, TopicPermissions } from '../../src/amop/index.ts'
 import {
   array,
   BASIC_ACK,

@@ -1,4 +1,5 @@
-import { AmopContext, type AmopOptions, type AmopSettings, OfflineDelivery } from '../../src/amop/index.ts'
+import { OfflineDelivery } from '../../src/amop/deliver/offline-delivery.ts'
+import { AmopContext, type AmopOptions, type AmopSettings } from '../../src/amop/index.ts'
 import type { Clock } from '../../src/base/index.ts'
 import type { Queue } from '../../src/broker/index.ts'
 import { fromObject, type Properties } from '../../src/codec/index.ts'

@@ -1,5 +1,6 @@
 import test from 'ava'
-import { parsePermissions, TopicPermissions, UserAuthority } from '../../src/amop/index.ts'
+import { parsePermissions, TopicPermissions } from '../../src/amop/index.ts'
+import { UserAuthority } from '../../src/amop/user-authority.ts'
 import { AmqpError } from '../../src/broker/index.ts'
 import { TestAmop } from './harness.ts'
 

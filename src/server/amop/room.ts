@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import { AmopContext, Bridge, OfflineDelivery, TopicPermissions } from '../../amop/index.ts'
+import { AmopContext, type Bridge, loadJunction, TopicPermissions } from '../../amop/index.ts'
 import type { Alarms, BrokerContext, VirtualHosts } from '../../broker/index.ts'
 import type { ResolvedAmopOptions } from './options.ts'
 
@@ -11,12 +11,13 @@ export interface AmopRoom {
 }
 
 /** Made before virtual hosts are added or come back, whose exchanges it knows. */
-export function openAmopRoom(
+export async function openAmopRoom(
   { clock, timers, log }: BrokerContext,
   virtualHosts: VirtualHosts,
   alarms: Alarms,
   { vhost, settings, permissions }: Pick<ResolvedAmopOptions, 'vhost' | 'settings' | 'permissions'>,
-): AmopRoom {
+): Promise<AmopRoom> {
+  const { Bridge, OfflineDelivery } = await loadJunction()
   const context = new AmopContext({
     clock,
     timers,

@@ -1,0 +1,2 @@
+export { Bridge } from './bridge/bridge.ts'
+export { OfflineDelivery } from './deliver/offline-delivery.ts'
