@@ -1,3 +1,4 @@
+export type { AmopPermissions } from './amop/index.ts'
 export { type LogFields, type Logger, type LogLevel, silentLogger } from './base/index.ts'
 export { AmqpError, type ErrorScope } from './broker/index.ts'
 export { ListenError } from './net/index.ts'

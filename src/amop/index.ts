@@ -15,12 +15,14 @@ export { ResultCode } from './packet/result-code.ts'
 export { encodeTopicBody, findTopic, fitsTopicBody, TOPIC_BYTES_MAX, type TopicPlace } from './packet/topic-body.ts'
 export { FULL_ACCESS, type Party, type TopicAccess, TopicPermissions } from './permissions/permissions.ts'
 export {
+  type AmopPermissions,
   type Grants,
   PermissionFileError,
   type PermissionRules,
   parsePermissions,
   type Rule,
   type RuleWho,
+  readPermissions,
 } from './permissions/rules.ts'
 export { type PrivateSession, PrivateTopics } from './private-topics.ts'
 export type { Listener, ListenerRole } from './router/listener.ts'

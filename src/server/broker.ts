@@ -1,12 +1,11 @@
 import { setMaxListeners } from 'node:events'
-import type { PermissionRules } from '../amop/index.ts'
+import type { AmopPermissions } from '../amop/index.ts'
 import { Connection, type ConnectionState } from '../amqp/index.ts'
 import { hostAndPort } from '../base/index.ts'
 import { notAllowed, type VirtualHost } from '../broker/index.ts'
 import { type AmqpListenerOptions, type Listener, openAmqpListener } from '../net/index.ts'
 import type { AmopNode, AmopSessionView } from './amop/amop-node.ts'
 import { loadAmop } from './amop/load.ts'
-import { checkPermissions } from './amop/options.ts'
 import type { AmopCertificates } from './amop/own-certificates.ts'
 import { explainStoreError, openDataDirectory } from './data-directory.ts'
 import type { Machine } from './data-store.ts'
@@ -161,15 +160,14 @@ export class Broker implements AsyncDisposable {
 
   /**
    * Sets anew who may publish and subscribe to which AMOP topics; holds at once, also for those who are connected.
-   * @param rules undefined: everybody may do everything.
-   * @throws Error without the option `amop`; OptionError for rules that are none.
+   * @param permissions as the option `amop.permissions`; undefined: everybody may do everything.
+   * @throws Error without the option `amop`; OptionError that says where they are wrong.
    */
-  setAmopPermissions(rules: PermissionRules | undefined): void {
+  setAmopPermissions(permissions: AmopPermissions | undefined): void {
     if (this.#amop === undefined) throw new Error('this broker was started without the option `amop`')
-    checkPermissions('permissions', rules)
     this.#node.context.clock.refresh()
     this.#node.context.turn.schedule()
-    this.#amop.setPermissions(rules)
+    this.#amop.setPermissions(permissions)
   }
 
   /** Names of the virtual hosts. */

@@ -122,7 +122,7 @@ test('answers are the same when asked again, also after many other topics', (t) 
 
 for (const [what, text, message] of [
   ['no JSON', '{', /not JSON/],
-  ['a list', '[]', /the file must be an object/],
+  ['a list', '[]', /the whole must be an object/],
   ['no rules', '{}', /rules must be there and a list, which may be empty/],
   ['an unknown field', '{"rules":[],"other":{}}', /unknown field 'other'/],
   ['a rule about nobody', '{"rules":[{"publish":"*"}]}', /rules\[0\] names nobody/],

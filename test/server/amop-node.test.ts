@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import amqplib from 'amqplib'
 import test from 'ava'
 import { type Packet, PacketType, ResultCode } from '../../src/amop/index.ts'
-import { Broker, type BrokerAmopOptions, type BrokerOptions } from '../../src/index.ts'
+import { type AmopPermissions, Broker, type BrokerAmopOptions, type BrokerOptions } from '../../src/index.ts'
 import { certificateSet, listenerFiles, sdkFiles } from '../helpers/amop-certificates.ts'
 import { startBroker } from '../helpers/broker.ts'
 import { temporaryDirectory } from '../helpers/program.ts'
@@ -137,7 +137,8 @@ test('an option that cannot be is refused by name', async (t) => {
     [{ checkIssuer: 'yes' }, /^amop.checkIssuer: "yes" is not true or false$/],
     [{ sessionTimeoutMs: 0 }, /^amop.sessionTimeoutMs: 0 is not a whole number from 1 to 3600000$/],
     [{ outputBytesMax: 1 }, /^amop.outputBytesMax: 1 is not a whole number 65536 or more$/],
-    [{ permissions: {} }, /^amop.permissions: \{\} is not rules/],
+    [{ permissions: 'file.json' }, /^amop.permissions: "file.json" is not an object as in the file of permissions$/],
+    [{ permissions: {} }, /^amop.permissions: \{\} is not right: rules must be there and a list/],
     [{ ca: set.ca.cert }, /^amop.cert: undefined is not given, and ca, cert and key need each other$/],
   ]
   for (const [amop, message] of cases) {
@@ -193,20 +194,32 @@ test('new permissions hold at once for those who are connected', async (t) => {
   await subscriber.answer(publisher.multicast('topic', 'allowed again'))
 })
 
-test('permissions in the form of the file are refused to a program, with the form that is taken', async (t) => {
+test('a program gives permissions as the file has them, as an option and later', async (t) => {
+  const broker = await startBroker(t, { amop: { permissions: { rules: [{ subject: 'sdk', publish: '*' }] } } })
+  const [publisher, subscriber] = await pairOfSdks(t, broker)
+  const refused = await publisher.answer(publisher.unicast('topic', 'nobody may listen'))
+  t.is(refused.result, ResultCode.NO_LISTENER)
+  const rules = [{ subject: ['sdk'], publish: 'topic', subscribe: ['top*'] }]
+  broker.setAmopPermissions({ rules, others: { subscribe: 'public.*' } })
+  await subscriber.subscribe('topic')
+  await subscriber.answer(publisher.multicast('topic', 'allowed'))
+})
+
+test('permissions that cannot be meant are refused with the place', async (t) => {
   const broker = await startBroker(t, { amop: {} })
-  const nobody = { publish: [], subscribe: [] }
-  const wrong: unknown[] = [
-    { rules: [{ user: 'u1', publish: '*' }], others: nobody },
-    { rules: [{ who: {}, ...nobody }], others: nobody },
-    { rules: [{ who: { user: 'u1' }, ...nobody }], others: nobody },
-    { rules: [], others: { publish: '*', subscribe: [] } },
-    { rulez: [] },
+  const wrong: [unknown, string][] = [
+    [{ rules: [{ publish: '*' }] }, 'rules[0] names nobody: it needs one of subject, agency, publicKey, user'],
+    [{ rules: [{ who: {} }] }, 'rules[0] names nobody: it needs one of subject, agency, publicKey, user'],
+    [{ rules: [{ user: 'u', publishes: '*' }] }, "rules[0] has an unknown field 'publishes'"],
+    [{ rules: [], others: { publish: 7 } }, 'others.publish must be a text or a list of texts'],
+    [{ rulez: [] }, "the whole has an unknown field 'rulez'"],
   ]
-  for (const rules of wrong) {
-    const error = t.throws(() => broker.setAmopPermissions(rules as never), { name: 'OptionError' })
-    t.regex(error?.message ?? '', /^permissions: .* is not rules such as \{ rules: \[\{ who: /)
-    await t.throwsAsync(startBroker(t, { amop: { permissions: rules as never } }), { name: 'OptionError' })
+  for (const [permissions, place] of wrong) {
+    const text = `: ${JSON.stringify(permissions)} is not right: ${place}`
+    const given = permissions as AmopPermissions
+    t.throws(() => broker.setAmopPermissions(given), { name: 'OptionError', message: `permissions${text}` })
+    const message = `amop.permissions${text}`
+    await t.throwsAsync(startBroker(t, { amop: { permissions: given } }), { name: 'OptionError', message })
   }
 })
 

@@ -26,6 +26,28 @@ export interface PermissionRules {
   readonly others: Grants
 }
 
+type Texts = string | readonly string[]
+
+/** What somebody may do, as in the file: a text is a list of one, and what is left out is nothing. */
+export interface GrantsEntry {
+  readonly publish?: Texts
+  readonly subscribe?: Texts
+}
+
+/** A rule as in the file; see `RuleWho` for the first four. */
+export interface RuleEntry extends GrantsEntry {
+  readonly subject?: Texts
+  readonly agency?: Texts
+  readonly publicKey?: Texts
+  readonly user?: Texts
+}
+
+/** What the file of permissions says, or the same with the parties apart, as it is kept. */
+export interface AmopPermissions {
+  readonly rules: readonly (RuleEntry | Rule)[]
+  readonly others?: GrantsEntry
+}
+
 const WHO_FIELDS = ['subject', 'agency', 'publicKey', 'user'] as const
 const PUBLIC_KEY = /^[0-9a-f]+$/
 
@@ -43,7 +65,15 @@ export function parsePermissions(text: string): PermissionRules {
   } catch (error) {
     throw new PermissionFileError(`not JSON: ${jsonProblem(text, (error as Error).message)}`)
   }
-  const file = fields(json, 'the file', ['rules', 'others'])
+  return readPermissions(json)
+}
+
+/**
+ * Checks what the file says, or what a program gives in its place.
+ * @throws PermissionFileError that says where it is wrong.
+ */
+export function readPermissions(json: unknown): PermissionRules {
+  const file = fields(json, 'the whole', ['rules', 'others'])
   if (!Array.isArray(file.rules)) throw new PermissionFileError('rules must be there and a list, which may be empty')
   return {
     rules: file.rules.map((rule, index) => readRule(rule, `rules[${index}]`)),
@@ -74,7 +104,9 @@ function jsonPosition(text: string, message: string): number | undefined {
 }
 
 function readRule(json: unknown, where: string): Rule {
-  const rule = fields(json, where, [...WHO_FIELDS, 'publish', 'subscribe'])
+  const { who: apart, ...others } = Object(json) as Partial<Rule>
+  const given = apart === undefined ? json : { ...fields(apart, `${where}.who`, WHO_FIELDS), ...others }
+  const rule = fields(given, where, [...WHO_FIELDS, 'publish', 'subscribe'])
   const who: Record<string, string[]> = {}
   for (const name of WHO_FIELDS) {
     if (rule[name] === undefined) continue

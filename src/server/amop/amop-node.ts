@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { type AmopContext, type PermissionRules, SdkSession, TopicPermissions } from '../../amop/index.ts'
+import { type AmopContext, type AmopPermissions, SdkSession, TopicPermissions } from '../../amop/index.ts'
 import { hostAndPort, type Logger, type Turn } from '../../base/index.ts'
 import { type AmopListenerOptions, type Listener, loadAmopNet } from '../../net/index.ts'
 import { reachable } from '../reachable.ts'
@@ -11,6 +11,7 @@ import {
   warnOfExpiry,
   warnOfKeyType,
 } from './own-certificates.ts'
+import { readRules } from './permissions.ts'
 
 /** One SDK's connection, as it is when somebody looks. */
 export interface AmopSessionView {
@@ -69,8 +70,12 @@ export class AmopNode {
     }))
   }
 
-  /** New rules hold at once, also for those who are connected. @param rules undefined: everybody may do everything. */
-  setPermissions(rules: PermissionRules | undefined): void {
+  /**
+   * New permissions hold at once, also for those who are connected.
+   * @param permissions undefined: everybody may do everything. @throws OptionError
+   */
+  setPermissions(permissions: AmopPermissions | undefined): void {
+    const rules = permissions === undefined ? undefined : readRules('permissions', permissions)
     this.#amop.setPermissions(rules === undefined ? undefined : new TopicPermissions(rules))
   }
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { AmopSettings, Choice, PermissionRules } from '../../amop/index.ts'
+import type { AmopPermissions, AmopSettings, Choice } from '../../amop/index.ts'
 import { OptionError } from '../option-error.ts'
 
 /** Of the certificates that a broker makes: what SDKs have had from the start, or what needs least of them. */
@@ -31,8 +31,8 @@ export interface BrokerAmopOptions extends Partial<AmopSettings> {
   readonly checkIssuer?: boolean
   /** The virtual host of `amq.amop`, made when it is missing. Default: the broker's `vhost`. */
   readonly vhost?: string
-  /** Who may publish and subscribe to what. Default: everybody to everything. */
-  readonly permissions?: PermissionRules
+  /** Who may publish and subscribe to what, as in the file of permissions (docs/amop-codes.md). Default: everybody to everything. */
+  readonly permissions?: AmopPermissions
   /** Connections that one address may have at a time; 0 for any number. Default 4096. */
   readonly connectionsPerAddress?: number
   /** Connections per second that one address may begin and end within 5 s, in the long run; 0 for any number. Default 10. */
@@ -56,7 +56,7 @@ export interface ResolvedAmopOptions {
   readonly plain: boolean
   readonly checkIssuer: boolean
   readonly vhost: string
-  readonly permissions: PermissionRules | undefined
+  readonly permissions: AmopPermissions | undefined
   readonly connectionsPerAddress: number
   readonly reconnectRate: number
   readonly settings: Partial<AmopSettings>
@@ -148,35 +148,10 @@ const PEM: Check = {
   allowed: 'a text or a Buffer in PEM form',
   holds: (value) => typeof value === 'string' || Buffer.isBuffer(value),
 }
-const RULES: Check = {
-  // The file's form, where a rule names its party itself and a text stands for a list of one, is not that of a program.
-  allowed:
-    'rules such as { rules: [{ who: { user: ["u1"] }, publish: ["t*"], subscribe: [] }], others: { publish: [], subscribe: [] } }',
-  holds: (value) => {
-    const { rules, others } = Object(value) as Partial<PermissionRules>
-    return (
-      Array.isArray(rules) && rules.every((rule) => hasGrants(rule) && namesSomebody(rule.who)) && hasGrants(others)
-    )
-  },
-}
-
-function hasGrants(value: unknown): boolean {
-  const { publish, subscribe } = Object(value) as Partial<PermissionRules['others']>
-  return isTexts(publish) && isTexts(subscribe)
-}
-
-function namesSomebody(who: unknown): boolean {
-  const given = Object.values(Object(who)).filter((texts) => texts !== undefined)
-  return given.length > 0 && given.every(isTexts)
-}
-
-function isTexts(value: unknown): boolean {
-  return Array.isArray(value) && value.every((text) => typeof text === 'string')
-}
-
-/** @throws OptionError for rules that are none. @param name of the option, or of the argument. */
-export function checkPermissions(name: string, rules: PermissionRules | undefined): void {
-  if (rules !== undefined && !RULES.holds(rules)) throw new OptionError(name, rules, RULES.allowed)
+// What is in it is looked at where AMOP is loaded, see `readRules`.
+const PERMISSIONS: Check = {
+  allowed: 'an object as in the file of permissions',
+  holds: (value) => typeof value === 'object' && value !== null,
 }
 
 /** What a version and a chain's id may be; the command line says the same. */
@@ -197,7 +172,7 @@ const NODE_CHECKS: Readonly<Record<Exclude<keyof BrokerAmopOptions, keyof AmopSe
   plain: FLAG,
   checkIssuer: FLAG,
   vhost: NOT_EMPTY,
-  permissions: RULES,
+  permissions: PERMISSIONS,
   connectionsPerAddress: whole('connectionsPerAddress'),
   reconnectRate: whole('reconnectRate'),
 }

@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { AmopContext, type Bridge, loadJunction, TopicPermissions } from '../../amop/index.ts'
 import type { Alarms, BrokerContext, VirtualHosts } from '../../broker/index.ts'
 import type { ResolvedAmopOptions } from './options.ts'
+import { readRules } from './permissions.ts'
 
 /** What a node has of AMOP, ports excepted. */
 export interface AmopRoom {
@@ -23,7 +24,9 @@ export async function openAmopRoom(
     timers,
     log,
     settings,
-    ...(permissions === undefined ? {} : { permissions: new TopicPermissions(permissions) }),
+    ...(permissions === undefined
+      ? {}
+      : { permissions: new TopicPermissions(readRules('amop.permissions', permissions)) }),
   })
   new OfflineDelivery(context, virtualHosts, { vhost }).start()
   return { context, bridge: new Bridge(context, virtualHosts, { vhost, node: `leveret@${hostname()}`, alarms }) }
