@@ -4,6 +4,8 @@ import type { Clock, Logger } from '../base/index.ts'
 const LASTING_MS = 5000
 /** How many may fail to last at once, in seconds of the rate. */
 const BURST_SECONDS = 5
+/** What one costs that did something, or never said who it was: health checks and short programs do no harm by that. */
+const BRIEF_COST = 0.1
 /** Addresses remembered; beyond it those are forgotten that nothing is held against. */
 const ADDRESSES_MAX = 10_000
 
@@ -12,7 +14,10 @@ export interface AddressLimitsOptions {
   readonly log: Logger
   /** Connections that one address may have at a time; 0 for any number. */
   readonly connectionsMax: number
-  /** Connections that one address may begin and end at once, per second in the long run; 0 for any number. */
+  /**
+   * Connections that one address may begin, greet and end at once, per second in the long run; ten times as many that do
+   * anything else than to greet. 0 for any number.
+   */
   readonly reconnectRate: number
 }
 
@@ -35,8 +40,8 @@ class Visitor {
 
 /**
  * Who may connect, by address. A client that has gone wrong connects and goes away dozens of times a second, each time with
- * a whole TLS handshake: go-sdk 1.1.1 does once its node has been restarted. Connections that last cost nothing, so that
- * a thousand programs behind one address may come at once.
+ * a whole TLS handshake: go-sdk 1.1.1 does once its node has been restarted, and greets each time. Connections that last
+ * cost nothing, so that a thousand programs behind one address may come at once.
  */
 export class AddressLimits {
   readonly #clock: Clock
@@ -83,13 +88,22 @@ export class AddressLimits {
     if (visitor !== undefined && clientType !== '') visitor.clientType = clientType
   }
 
+  /** One that has gone, or is about to, did nothing but say who it is, as a program does that has gone wrong. */
+  onlyGreeted(address: string, since: number): void {
+    this.#charge(this.#visitorAt(address), since, 1 - BRIEF_COST)
+  }
+
   /** A connection that was admitted has gone. @param since when it was. */
   left(address: string, since: number): void {
     const visitor = this.#visitorAt(address)
     visitor.connections--
     if (visitor.connections <= this.#connectionsMax / 2) visitor.toldOfMany = false
-    if (this.#clock.now - since < LASTING_MS) visitor.credit = Math.max(0, visitor.credit - 1)
+    this.#charge(visitor, since, BRIEF_COST)
     if (this.#isBlameless(visitor)) this.#visitors.delete(address)
+  }
+
+  #charge(visitor: Visitor, since: number, cost: number): void {
+    if (this.#clock.now - since < LASTING_MS) visitor.credit = Math.max(0, visitor.credit - cost)
   }
 
   #visitorAt(address: string): Visitor {

@@ -40,6 +40,10 @@ export class AmopCarrier extends Carrier implements AmopTransport {
     return this.#machine.clientType
   }
 
+  get onlyGreeted(): boolean {
+    return this.#machine.onlyGreeted
+  }
+
   get pendingBytes(): number {
     return this.socket.writableLength + this.#frames * FRAME_COST_BYTES
   }

@@ -135,9 +135,13 @@ function carry(
   }
   const { address, port, localAddress, localPort } = peer
   const local = hostAndPort(localAddress, localPort)
-  context.clock.refresh()
+  const since = context.clock.refresh()
   const carrier = new AmopCarrier(context, socket, { address, port, local, certificate }, create)
-  socket.once('close', () => limits.named(address, carrier.clientType))
+  socket.once('close', () => {
+    context.clock.refresh()
+    limits.named(address, carrier.clientType)
+    if (carrier.onlyGreeted) limits.onlyGreeted(address, since)
+  })
 }
 
 function refuse({ log }: AmopListenerOptions, socket: TLSSocket, { reason, subject, issuer }: Refusal): void {

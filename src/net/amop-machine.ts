@@ -5,6 +5,8 @@ import type { Machine } from './machine.ts'
 export interface AmopMachine extends Machine {
   /** What the program at the other end calls itself; empty until it has. */
   readonly clientType: string
+  /** The program has said what it is, and nothing else. */
+  readonly onlyGreeted: boolean
 }
 
 /** Makes the machine for a connection just accepted. */

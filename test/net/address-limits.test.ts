@@ -24,6 +24,13 @@ function limitsAt(start: number, options: { connectionsMax?: number; reconnectRa
     visit: (address: string, clientType = '') => {
       if (!limits.admit(address)) return false
       limits.named(address, clientType)
+      limits.onlyGreeted(address, clock.now)
+      limits.left(address, clock.now)
+      return true
+    },
+    /** Connects, does something, and leaves. @returns whether it was let in. */
+    call: (address: string) => {
+      if (!limits.admit(address)) return false
       limits.left(address, clock.now)
       return true
     },
@@ -53,6 +60,20 @@ test('once a storm is over the address is let in again, and the next storm has a
   t.true(visit('10.0.0.7'))
   for (let attempt = 0; attempt < 100; attempt++) visit('10.0.0.7')
   t.is(log.lines.length, 2)
+})
+
+test('connections that do something, or never say who they are, may be ten times as many', (t) => {
+  const { call, visit, log, pass } = limitsAt(1_000_000, { reconnectRate: 10 })
+  for (let attempt = 0; attempt < 450; attempt++) t.true(call('10.0.0.7'))
+  for (let attempt = 0; attempt < 1000; attempt++) {
+    pass(10)
+    t.true(call('10.0.0.7'))
+  }
+  t.true(visit('10.0.0.7'))
+  t.is(log.lines.length, 0)
+  for (let attempt = 0; attempt < 100; attempt++) call('10.0.0.7')
+  t.false(call('10.0.0.7'))
+  t.is(log.lines.length, 1)
 })
 
 test('connections that last may be as many and as fast as they like', (t) => {

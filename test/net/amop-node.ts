@@ -11,6 +11,7 @@ export class FakeSession implements AmopMachine {
   readonly peer: AmopPeer
   readonly transport: AmopTransport
   clientType = 'Fake-SDK'
+  onlyGreeted = true
   received = ''
   writableCalls = 0
   disconnectedCalls = 0

@@ -43,6 +43,7 @@ export class SdkSession implements PrivateSession, Publisher {
   /** Topics announced and permitted, as on the wire. */
   topics = NO_TOPICS
   closed = false
+  #didMore = false
   #announced = NO_TOPICS
   readonly #transport: AmopTransport
   readonly #reader: FrameReader
@@ -83,6 +84,11 @@ export class SdkSession implements PrivateSession, Publisher {
   get subject(): string | undefined {
     const { certificate } = this.peer
     return certificate && inOneLine(certificate.subject)
+  }
+
+  /** It has shaken hands, and sent nothing else. */
+  get onlyGreeted(): boolean {
+    return this.clientType !== '' && !this.#didMore
   }
 
   get outstanding(): number {
@@ -195,6 +201,7 @@ export class SdkSession implements PrivateSession, Publisher {
 
   #handle(packet: Packet): void {
     const { type, seq } = packet
+    if (type !== PacketType.HANDSHAKE) this.#didMore = true
     const unicast = this.#pushed.get(seq)
     if (unicast !== undefined) {
       this.#pushed.delete(seq)

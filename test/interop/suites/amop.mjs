@@ -62,10 +62,7 @@ export const amop = [
   suite('amop-ports', 'SDKs with two connections to one node', ports, { node: null }),
   suite('amop-failover', 'subscribers that go away or say nothing with a message in hand', failover),
   suite('amop-slow', 'programs that are frozen with their connection open', slow, { node: { options: SLOW } }),
-  suite('amop-malformed', 'frames and connections as no SDK makes them', malformed, {
-    // Who connects that often and leaves at once is turned away for a while.
-    node: { options: ['--amop-reconnect-rate', '0'] },
-  }),
+  suite('amop-malformed', 'frames and connections as no SDK makes them', malformed),
   suite('amop-bulk', '10,000 messages of 300 MiB from each to each, and through a queue', bulk, {
     node: { options: ['--amop-session-timeout', '120000', '--amop-node-timeout', '120000'] },
   }),
