@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+
+const require = createRequire(import.meta.url)
 
 /** This package's version, as its package.json has it. */
 export function packageVersion(): string {
-  // Seen from dist/src/server. Not an import: compiled, that would put a second package.json into dist.
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
+  // By the package's own name: from where it is compiled and from where it is put together the way is not the same.
+  return (require('leveret/package.json') as { version: string }).version
 }
