@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { type Logger, silentLogger } from '../base/index.ts'
 import { JournalError, SegmentError } from './errors.ts'
 import { type FileLayer, isMissing, makeDirectory, readFully, systemFiles } from './files.ts'
+import { ReadPatience } from './read-patience.ts'
 import { SegmentFile, writeSegment } from './segment-file.ts'
 import {
   checkSegmentHead,
@@ -11,7 +12,7 @@ import {
   SEGMENT_HEAD_BYTES,
   segmentName,
 } from './segment-head.ts'
-import { readSegment, readSegmentSync } from './segment-read.ts'
+import { isUnreadable, readSegment, readSegmentSync } from './segment-read.ts'
 import { SegmentSyncs } from './segment-syncs.ts'
 import type { ByteRange, SegmentBytes, SegmentReader, SegmentRef, Segments, SegmentsOptions } from './segments.ts'
 import { Slots } from './slots.ts'
@@ -36,13 +37,13 @@ interface Found {
 
 /** Opens the segment files of a data directory; see `openSegments`. */
 export async function openSegmentFiles(options: SegmentsOptions): Promise<Segments> {
-  const { directory, files = systemFiles, log = silentLogger } = options
+  const { directory, files = systemFiles, log = silentLogger, now = () => performance.now() } = options
   const path = join(directory, DIRECTORY)
   try {
     await makeDirectory(files, path)
     const found = await scan(files, path)
     await checkLatest(files, found)
-    return new SegmentFiles(files, path, log, found)
+    return new SegmentFiles(files, path, log, found, new ReadPatience(now))
   } catch (error) {
     if (error instanceof SegmentError) throw error
     throw new JournalError('unreadable', `cannot open the segments: ${(error as Error).message}`, error)
@@ -106,9 +107,12 @@ class SegmentFileReader implements SegmentReader {
   protected readonly directory: string
   protected readonly segments: Map<number, SegmentFile>
   protected isClosed = false
+  /** Undefined for who reads once and tells what there is. */
+  protected readonly patience: ReadPatience | undefined
   readonly #reads = new Slots(READS)
 
-  constructor(files: FileLayer, directory: string, found: Found) {
+  constructor(files: FileLayer, directory: string, found: Found, patience?: ReadPatience) {
+    this.patience = patience
     this.files = files
     this.directory = directory
     this.segments = new Map(found.files)
@@ -121,14 +125,31 @@ class SegmentFileReader implements SegmentReader {
 
   async read(ref: SegmentRef, into?: Buffer, wanted?: readonly ByteRange[]): Promise<SegmentBytes> {
     this.checkOpen()
-    const read = () => this.#reads.run(() => readSegment(this.files, this.pathOf(ref.id), ref, into, wanted))
-    const file = this.segments.get(ref.id)
-    return file === undefined ? read() : file.whileRead(read)
+    const { id } = ref
+    const read = () =>
+      this.#reads.run(() => readSegment(this.files, this.pathOf(id), ref, into, wanted, this.#isFinal(id)))
+    const file = this.segments.get(id)
+    try {
+      const bytes = await (file === undefined ? read() : file.whileRead(read))
+      if (bytes.damaged.length === 0) this.patience?.forget(id)
+      return bytes
+    } catch (error) {
+      this.#note(id, error)
+      throw error
+    }
   }
 
   readSync(ref: SegmentRef, into?: Buffer, wanted?: readonly ByteRange[]): SegmentBytes {
     this.checkOpen()
-    return readSegmentSync(this.files, this.pathOf(ref.id), ref, into, wanted)
+    const { id } = ref
+    try {
+      const bytes = readSegmentSync(this.files, this.pathOf(id), ref, into, wanted, this.#isFinal(id))
+      if (bytes.damaged.length === 0) this.patience?.forget(id)
+      return bytes
+    } catch (error) {
+      this.#note(id, error)
+      throw error
+    }
   }
 
   async close(): Promise<void> {
@@ -138,6 +159,14 @@ class SegmentFileReader implements SegmentReader {
 
   protected pathOf(id: number): string {
     return join(this.directory, segmentName(id))
+  }
+
+  #isFinal(id: number): boolean {
+    return this.patience?.isOver(id) ?? true
+  }
+
+  #note(id: number, error: unknown): void {
+    if (isUnreadable(error)) this.patience?.refused(id)
   }
 
   protected checkOpen(): void {
@@ -153,8 +182,8 @@ class SegmentFiles extends SegmentFileReader implements Segments {
   readonly #removals = new Slots(REMOVALS)
   #lastId: number
 
-  constructor(files: FileLayer, directory: string, log: Logger, found: Found) {
-    super(files, directory, found)
+  constructor(files: FileLayer, directory: string, log: Logger, found: Found, patience: ReadPatience) {
+    super(files, directory, found, patience)
     this.#log = log
     this.#syncs = new SegmentSyncs(files, directory, log)
     this.#lastId = found.highest
@@ -245,6 +274,7 @@ class SegmentFiles extends SegmentFileReader implements Segments {
   #forget(file: SegmentFile): void {
     file.isRemoved = true
     this.segments.delete(file.id)
+    this.patience?.forget(file.id)
   }
 
   async #remove(file: SegmentFile): Promise<void> {

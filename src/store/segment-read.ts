@@ -6,18 +6,23 @@ import type { ByteRange, SegmentBytes, SegmentRef } from './segments.ts'
 /** What is read, and has its checksums looked at, in one go: some 0.2 ms of the main thread. */
 const PIECE_BYTES = 1024 * 1024
 
-/** Reads a segment piece by piece in the thread pool. */
+/**
+ * Reads a segment piece by piece in the thread pool.
+ * @param isFinal what the disk refuses is lost; otherwise its error is thrown, since it may be over in a moment.
+ */
 export async function readSegment(
   files: FileLayer,
   path: string,
   ref: SegmentRef,
   into: Buffer | undefined,
   wanted: readonly ByteRange[] | undefined,
+  isFinal: boolean,
 ): Promise<SegmentBytes> {
-  const reading = new SegmentReading(path, ref, into, wanted)
-  const descriptor = await files.open(path, 'r').catch((error) => refuse(path, error))
+  const reading = new SegmentReading(path, ref, into, wanted, isFinal)
+  const refuse = (error: unknown): never => reading.refuse(error)
+  const descriptor = await files.open(path, 'r').catch(refuse)
   try {
-    reading.takeHead(await readFully(files, descriptor, reading.head, 0).catch((error) => refuse(path, error)))
+    reading.takeHead(await readFully(files, descriptor, reading.head, 0).catch(refuse))
     for (let piece = reading.next(); piece !== undefined; piece = reading.next()) {
       try {
         reading.take(piece, await readFully(files, descriptor, reading.room(piece), reading.fileAt(piece)))
@@ -31,18 +36,19 @@ export async function readSegment(
   return reading.result()
 }
 
-/** Reads a segment at once. */
+/** Reads a segment at once. @param isFinal as of `readSegment` */
 export function readSegmentSync(
   files: FileLayer,
   path: string,
   ref: SegmentRef,
   into: Buffer | undefined,
   wanted: readonly ByteRange[] | undefined,
+  isFinal: boolean,
 ): SegmentBytes {
-  const reading = new SegmentReading(path, ref, into, wanted)
-  const descriptor = orRefuse(path, () => files.openSync(path))
+  const reading = new SegmentReading(path, ref, into, wanted, isFinal)
+  const descriptor = reading.orRefuse(() => files.openSync(path))
   try {
-    reading.takeHead(orRefuse(path, () => readFullySync(files, descriptor, reading.head, 0)))
+    reading.takeHead(reading.orRefuse(() => readFullySync(files, descriptor, reading.head, 0)))
     for (let piece = reading.next(); piece !== undefined; piece = reading.next()) {
       try {
         reading.take(piece, readFullySync(files, descriptor, reading.room(piece), reading.fileAt(piece)))
@@ -64,6 +70,7 @@ class SegmentReading {
   readonly #ref: SegmentRef
   readonly #payload: Buffer
   readonly #wanted: readonly ByteRange[]
+  readonly #isFinal: boolean
   readonly #damaged: { from: number; end: number }[] = []
   #next = 0
   /** The first wanted range that is not wholly read. */
@@ -71,9 +78,16 @@ class SegmentReading {
   /** Up to here block by block, because the disk refused the piece. */
   #singlyTo = 0
 
-  constructor(path: string, ref: SegmentRef, into: Buffer | undefined, wanted: readonly ByteRange[] | undefined) {
+  constructor(
+    path: string,
+    ref: SegmentRef,
+    into: Buffer | undefined,
+    wanted: readonly ByteRange[] | undefined,
+    isFinal: boolean,
+  ) {
     this.#path = path
     this.#ref = ref
+    this.#isFinal = isFinal
     this.#wanted = wanted ?? [{ from: 0, end: ref.bytes }]
     this.head = Buffer.allocUnsafe(payloadAt(ref.bytes))
     const hasRoom = into !== undefined && into.length >= ref.bytes
@@ -120,7 +134,7 @@ class SegmentReading {
 
   /** A piece could not be read: a bad sector costs its block and no more. @throws what is no such thing. */
   miss({ from, end }: ByteRange, error: unknown): void {
-    if (!isUnreadable(error)) throw error
+    if (!this.#isFinal || !isUnreadable(error)) throw error
     if (end - from > BLOCK_BYTES) {
       this.#next = from
       this.#singlyTo = end
@@ -128,6 +142,24 @@ class SegmentReading {
     }
     this.#payload.fill(0, from, end)
     this.#lose(from, end)
+  }
+
+  /** Neither opened nor its head read. @throws SegmentError, or the error when it says nothing about the file. */
+  refuse(error: unknown): never {
+    const path = this.#path
+    if (isMissing(error)) throw new SegmentError('missing', `${path} is missing`, error)
+    if (this.#isFinal && isUnreadable(error)) {
+      throw new SegmentError('damaged', `the head of ${path} cannot be read`, error)
+    }
+    throw error
+  }
+
+  orRefuse<T>(run: () => T): T {
+    try {
+      return run()
+    } catch (error) {
+      return this.refuse(error)
+    }
   }
 
   result(): SegmentBytes {
@@ -141,20 +173,7 @@ class SegmentReading {
   }
 }
 
-function isUnreadable(error: unknown): boolean {
+/** The disk has refused to read it: a bad sector, or one that is away for a moment. */
+export function isUnreadable(error: unknown): boolean {
   return (error as NodeJS.ErrnoException | null)?.code === 'EIO'
-}
-
-function orRefuse<T>(path: string, run: () => T): T {
-  try {
-    return run()
-  } catch (error) {
-    return refuse(path, error)
-  }
-}
-
-function refuse(path: string, error: unknown): never {
-  if (isMissing(error)) throw new SegmentError('missing', `${path} is missing`, error)
-  if (isUnreadable(error)) throw new SegmentError('damaged', `the head of ${path} cannot be read`, error)
-  throw error
 }

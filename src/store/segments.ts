@@ -36,7 +36,8 @@ export interface SegmentReader {
    * Blocks whose checksum is wrong are listed, not hidden.
    * @param into where the payload goes, if it is long enough; a new buffer otherwise.
    * @param wanted what is to be read, ascending: the rest of the payload is of no use. Default: all of it.
-   * @throws SegmentError; any other error says nothing about the file: too many are open, say.
+   * @throws SegmentError; any other error says nothing about the file: too many are open, say, or the disk is away. Where
+   * it refuses a block for half a minute, that counts as damage.
    */
   read(ref: SegmentRef, into?: Buffer, wanted?: readonly ByteRange[]): Promise<SegmentBytes>
   /** As `read`, while everything else waits. */
@@ -90,6 +91,8 @@ export interface SegmentsOptions {
   /** What the store works on; default the files of this machine. */
   readonly files?: FileLayer
   readonly log?: Logger
+  /** Milliseconds that only grow; default `performance.now`. */
+  readonly now?: () => number
 }
 
 /**

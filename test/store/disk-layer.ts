@@ -4,15 +4,23 @@ import { DirectoryNode, type Disk, FileNode, failure } from './disk.ts'
 import type { Random } from './random.ts'
 
 /** What a test may do to one operation: refuse it, or let a write take fewer bytes. */
-export type Fault = { readonly error: Error } | { readonly takes: number }
+export type Fault =
+  | {
+      readonly error: Error
+      /** The system lets go of what the file had and the disk has not: of a sync that fails. */
+      readonly drops?: boolean
+    }
+  | { readonly takes: number }
 
 export interface DiskLayerOptions {
   /** The operation, counted from 1, during which the power goes. */
   readonly cutAt?: number
   /** Asked before each operation that changes or syncs. */
   readonly fault?: (operation: string, path: string, length: number) => Fault | undefined
-  /** Asked before each read. */
-  readonly readFault?: (path: string, at: number, length: number) => Error | undefined
+  /** Asked before each read. @param isSync everything else waits for it */
+  readonly readFault?: (path: string, at: number, length: number, isSync: boolean) => Error | undefined
+  /** Asked before a file that is there is opened. */
+  readonly openFault?: (path: string, isSync: boolean) => Error | undefined
   /** Total bytes of the disk. */
   readonly capacityBytes?: number
   readonly random?: Random
@@ -45,9 +53,16 @@ export class DiskLayer implements FileLayer {
       if (mode === 'wx+') {
         if (this.disk.find(path) !== undefined) throw failure('EEXIST', path)
         this.disk.add(path, new FileNode())
+        return this.#openNode(path)
       }
-      return this.#openNode(path)
+      return this.#openFound(path, false)
     })
+  }
+
+  #openFound(path: string, isSync: boolean): number {
+    const fault = this.options.openFault?.(path, isSync)
+    if (fault !== undefined) throw fault
+    return this.#openNode(path)
   }
 
   #openNode(path: string): number {
@@ -105,17 +120,17 @@ export class DiskLayer implements FileLayer {
   }
 
   read(descriptor: number, buffer: Buffer, from: number, length: number, at: number): Promise<number> {
-    return this.#later(undefined, '', () => this.#get(descriptor, buffer, from, length, at))
+    return this.#later(undefined, '', () => this.#get(descriptor, buffer, from, length, at, false))
   }
 
   openSync(path: string): number {
     if (this.isCut) throw failure('EIO', path)
-    return this.#openNode(path)
+    return this.#openFound(path, true)
   }
 
   readSync(descriptor: number, buffer: Buffer, from: number, length: number, at: number): number {
     if (this.isCut) throw failure('EIO', String(descriptor))
-    return this.#get(descriptor, buffer, from, length, at)
+    return this.#get(descriptor, buffer, from, length, at, true)
   }
 
   closeSync(descriptor: number): void {
@@ -167,9 +182,9 @@ export class DiskLayer implements FileLayer {
     return opened
   }
 
-  #get(descriptor: number, buffer: Buffer, from: number, length: number, at: number): number {
+  #get(descriptor: number, buffer: Buffer, from: number, length: number, at: number, isSync: boolean): number {
     const { path, file } = this.#file(descriptor)
-    const fault = this.options.readFault?.(path, at, length)
+    const fault = this.options.readFault?.(path, at, length, isSync)
     if (fault !== undefined) throw fault
     return at >= file.content.length ? 0 : file.content.copy(buffer, from, at, at + length)
   }
@@ -192,7 +207,10 @@ export class DiskLayer implements FileLayer {
     if (this.isCut) throw failure('EIO', path)
     this.operations++
     const fault = this.options.fault?.(operation, path, length)
-    if (fault !== undefined && 'error' in fault) throw fault.error
+    if (fault !== undefined && 'error' in fault) {
+      if (fault.drops) this.disk.file(path).drop()
+      throw fault.error
+    }
     if (this.operations === this.options.cutAt) {
       // Whether it still reached the system's memory is open; its sync has not come back.
       if (operation !== 'fdatasync' && operation !== 'syncDirectory' && this.options.random?.chance(0.5)) run(length)

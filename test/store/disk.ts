@@ -33,6 +33,12 @@ export class FileNode {
     this.pending = []
   }
 
+  /** What was not synced is gone, as if it had never been written. */
+  drop(): void {
+    this.content = this.durable
+    this.pending = []
+  }
+
   crash(random: Random, isKept: boolean): void {
     const way = isKept ? 1 : random.below(4)
     for (const change of this.pending) {

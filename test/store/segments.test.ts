@@ -53,8 +53,8 @@ async function readBoth(segments: Segments, ref: SegmentRef) {
   return read
 }
 
-async function codeOf(segments: Segments, ref: SegmentRef): Promise<SegmentErrorCode | undefined> {
-  const codes: (SegmentErrorCode | undefined)[] = []
+async function codeOf(segments: Segments, ref: SegmentRef): Promise<string | undefined> {
+  const codes: (string | undefined)[] = []
   try {
     await segments.read(ref)
     codes.push(undefined)
@@ -296,9 +296,10 @@ test('a file that is another segment, or has another length, is damaged', async 
   await segments.close()
 })
 
-test('a sector that cannot be read costs its block, and in the head the file', async (t) => {
+test('a sector that cannot be read for half a minute costs its block, and in the head the file', async (t) => {
   const files = await dataDirectory()
-  const segments = await openSegments({ directory: '/data', files })
+  let now = 1000
+  const segments = await openSegments({ directory: '/data', files, now: () => now })
   const length = 3 * MIB
   const payload = payloadOf(length, 3)
   const ref = await segments.write(payload)
@@ -309,6 +310,10 @@ test('a sector that cannot be read costs its block, and in the head the file', a
   }
   const from = MIB + 3 * BLOCK_BYTES
   const end = from + BLOCK_BYTES
+  t.is(await codeOf(segments, ref), 'EIO')
+  now += 29_999
+  t.is(await codeOf(segments, ref), 'EIO')
+  now++
   const found = await readBoth(segments, ref)
   t.deepEqual(found.damaged, [{ from, end }])
   payload.fill(0, from, end)
@@ -316,6 +321,31 @@ test('a sector that cannot be read costs its block, and in the head the file', a
   files.options = { readFault: (path, at) => (at === 0 ? failure('EIO', path, 'read') : undefined) }
   t.is(await codeOf(segments, ref), 'damaged')
   t.is(files.opened.size, 0)
+  await segments.close()
+})
+
+test('a disk that is away for a moment, now and then, costs nothing', async (t) => {
+  const files = await dataDirectory()
+  let now = 1000
+  const segments = await openSegments({ directory: '/data', files, now: () => now })
+  const payload = payloadOf(MIB, 4)
+  const ref = await segments.write(payload)
+  for (const pause of [29_000, 40_000, 3_600_000]) {
+    files.options = { readFault: (path) => failure('EIO', path, 'read') }
+    t.is(await codeOf(segments, ref), 'EIO')
+    if (pause > 30_000) {
+      files.options = {}
+      t.deepEqual((await readBoth(segments, ref)).damaged, [])
+    }
+    now += pause
+  }
+  // Nobody has asked for an hour.
+  files.options = { readFault: (path) => failure('EIO', path, 'read') }
+  t.is(await codeOf(segments, ref), 'EIO')
+  now += 3_600_000
+  t.is(await codeOf(segments, ref), 'EIO')
+  files.options = {}
+  t.true((await readBoth(segments, ref)).payload.equals(payload))
   await segments.close()
 })
 
