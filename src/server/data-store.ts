@@ -92,6 +92,7 @@ export class DataStore {
   #relief: InstanceType<Durability['Relief']> | undefined
   /** The reserve was given up before there was somebody to care. */
   #isTight = false
+  #isFatal = false
   /** Called when the disk refuses what the journal has to write. */
   #refused: ((error: Error) => void) | undefined
 
@@ -117,7 +118,7 @@ export class DataStore {
       makeRoom: async () => (store === undefined ? reserve.giveUp() : store.#makeRoom()),
       onFailed: (error) => store?.journalFailed(error),
       onRestored: () => store?.events?.journalRestored(),
-      onFatal: (error) => store?.events?.fatal(error),
+      onFatal: (error) => store?.fail(error),
     })
     try {
       const segments = await openSegments(own)
@@ -255,7 +256,8 @@ export class DataStore {
   }
 
   async #finish(checkpointer: InstanceType<Durability['Checkpointer']>, storage: Storage): Promise<void> {
-    if (this.journal.failure !== undefined) return
+    // A last checkpoint would take what is in memory for all there is.
+    if (this.#isFatal || this.journal.failure !== undefined) return
     if (storage.isTight && !(await this.#isAffordable(checkpointer))) {
       this.#options.log.warn('the last checkpoint is left out: the disk is full')
       return
@@ -299,8 +301,9 @@ export class DataStore {
         writeDefinitions(virtualHosts, append)
         users.write(append)
       },
-      onFatal: (error) => this.events?.fatal(error),
+      onFatal: (error) => this.fail(error),
     })
+    context.storage.onFatal = (error) => this.fail(error)
     this.#pager = new Pager(context, {
       memoryBytes: this.#options.messageMemory,
       queues: () => allHolders(virtualHosts),
@@ -328,6 +331,15 @@ export class DataStore {
     // It may have been made anew just before.
     this.#relief?.tighten()
     return isMade
+  }
+
+  /** Nothing can be promised any more, and only what the journal has by now is what a start can rely on. */
+  private fail(error: Error): void {
+    // What comes after the first is a consequence.
+    if (this.#isFatal) return
+    this.#isFatal = true
+    this.#checkpointer?.abandon()
+    this.events?.fatal(error)
   }
 
   private journalFailed(error: Error): void {

@@ -99,16 +99,13 @@ export class Paging {
     let content: SlabContent | undefined
     try {
       content = memory.traffic.readSync(segment, segments, (bytes) => this.#decode(bytes, paged))
-      this.#install(slab, content && { content, bodies: this.#bodiesNow(slab, content, segments) })
+      return this.#take(slab, content && { content, bodies: this.#bodiesNow(slab, content, segments) })
     } catch (error) {
       if (content !== undefined && slab.paged !== undefined) memory.pool.give(content.memory)
-      if (!isDamage(error)) {
-        this.#retryLater(error as Error)
-        return false
-      }
-      this.#install(slab, undefined, error.message)
+      if (isDamage(error)) return this.#take(slab, undefined, error.message)
+      this.#retryLater(error as Error)
+      return false
     }
-    return true
   }
 
   async #load(slab: Slab): Promise<boolean> {
@@ -122,9 +119,9 @@ export class Paging {
     if (!isWanted()) {
       if (outcome !== undefined && !(outcome instanceof Error)) memory.pool.give(outcome.content.memory)
     } else if (!(outcome instanceof Error)) {
-      this.#install(slab, outcome)
+      if (!this.#take(slab, outcome)) return false
     } else if (isDamage(outcome)) {
-      this.#install(slab, undefined, outcome.message)
+      if (!this.#take(slab, undefined, outcome.message)) return false
     } else {
       this.#retryLater(outcome)
       return false
@@ -172,8 +169,26 @@ export class Paging {
     })
   }
 
+  /**
+   * Takes over what was read.
+   * @returns false when it is damaged and the journal still has it all, since the file was never synced: whatever the
+   * journal was told now would cost what a start brings back.
+   */
+  #take(slab: Slab, loaded: LoadedSlab | undefined, reason = 'some of it is not what was written'): boolean {
+    const isWhole = loaded?.content.isDamaged === false && loaded.bodies?.damaged === undefined
+    if (isWhole || slab.segmentSynced || slab.journalled === 0) {
+      this.#install(slab, loaded, reason)
+      return true
+    }
+    const { memory, storage } = this.#queue.host.context
+    if (loaded !== undefined) memory.pool.give(loaded.content.memory)
+    const text = `segment ${slab.segment?.id}, which was not synced yet, is not what was written: ${reason}`
+    storage.onFatal?.(new SegmentError('damaged', `${text}; the journal has its messages, for the next start`))
+    return false
+  }
+
   /** The records are in memory again, as they were, or what the file still has of them. */
-  #install(slab: Slab, loaded: LoadedSlab | undefined, reason = 'some of it is not what was written'): void {
+  #install(slab: Slab, loaded: LoadedSlab | undefined, reason: string): void {
     const content = loaded?.content
     const damaged = loaded?.bodies?.damaged
     const paged = slab.paged as PagedSlab

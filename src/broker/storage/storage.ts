@@ -33,6 +33,11 @@ export class Storage {
   placedBytes = 0
   /** The disk is full and its reserve given up: nothing is written that does not free more than it takes. */
   isTight = false
+  /**
+   * Told of what only a start can mend: messages that the journal has are not in memory any more, nor in the file that was
+   * to have them. The broker has to end.
+   */
+  onFatal: ((error: Error) => void) | undefined
   #groups = 0
   /** Files that are done with as soon as the journal is sure of it. */
   #dropped: SegmentRef[] = []

@@ -121,6 +121,7 @@ export class DelayBench {
     for (const slab of this.slabs()) {
       if (slab.journalled === 0) continue
       if (slab.segment !== undefined) {
+        slab.segmentSynced = true
         const record = new SegmentRecord().of(UID, storedSlab(slab))
         journal.append(record, record.type)
         continue

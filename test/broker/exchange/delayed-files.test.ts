@@ -105,6 +105,7 @@ test('a damaged file of large messages costs those that it had', async (t) => {
   const letGo = bench.share()
   await bench.pageOut()
   letGo()
+  bench.checkpoint()
   const [file] = bench.host.memory.bodies.files
   bench.segments.damage(file?.ref.id as number, 0)
   await bench.pass(2000, 100)
@@ -190,10 +191,8 @@ test('a damaged file costs what it had, and no more', async (t) => {
     for (let index = 0; index < 300; index++) bench.hold(`m${index}`, 1000, { bytes: 1000 })
     await bench.pageOut()
     bench.hold('in memory', 1001)
-    if (restarted) {
-      bench.checkpoint()
-      bench = bench.restart({ clean: true })
-    }
+    bench.checkpoint()
+    if (restarted) bench = bench.restart({ clean: true })
     const [id] = bench.segments.ids
     bench.segments.damage(id as number, 1)
     await bench.pass(2000, 100)

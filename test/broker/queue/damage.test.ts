@@ -154,6 +154,7 @@ test('messages that somebody has and a damaged file has lost are settled without
   for (const place of places.slice(70, 80)) queue.requeue(place)
   const [slab] = slabsOf(queue) as [Slab]
   await pageOut(stored, slab)
+  checkpoint(stored)
   segments.damage(slab.segment?.id as number, 1)
   queue.acknowledge(places[0] as number)
   const lostOf = (from: number, end: number) => places.slice(from, end).filter((place) => !slab.isLive(offsetOf(place)))
@@ -196,6 +197,7 @@ test('damage of a large message costs that one alone', async (t) => {
   publish(host, queue, inChunk('3'))
   const [slab] = slabsOf(queue) as [Slab]
   await pageOut(stored, slab)
+  checkpoint(stored)
   segments.damage(slab.segment?.id as number, 3)
   t.deepEqual(numbersOf(bodies(queue)), [0, 2, 3])
   t.is(host.memory.bodies.size, 2)
@@ -269,4 +271,32 @@ test('whatever blocks are damaged, what lies elsewhere is there, in order and co
     await quiet(stored)
     t.true(host.memory.used <= 4096, `${host.memory.used}`)
   }
+})
+
+test('a damaged file that was never synced costs nothing: the journal has its messages, and is told of nothing', async (t) => {
+  const stored = storedQueue()
+  const { host, segments, queue } = stored
+  fill(stored, 200, 1000)
+  publish(host, queue, inChunk('transient'), false)
+  const [slab] = slabsOf(queue) as [Slab]
+  await pageOut(stored, slab)
+  const { storage } = host.context
+  const told: string[] = []
+  storage.onFatal = ({ message }) => told.push(message)
+  for (const spoil of [() => segments.damage(slab.segment?.id as number, 1), () => segments.files.clear()]) {
+    spoil()
+    t.is(get(queue), undefined)
+    queue.addConsumer(new FakeConsumer())
+    queue.drain()
+    await quiet(stored)
+    t.true(told.length > 0)
+    for (const text of told.splice(0)) t.regex(text, /^segment \d+, which was not synced yet, is not what was written/)
+  }
+  t.is(queue.messageCount, 201)
+  t.is(replay(stored)?.slabs.length, 1)
+  const next = restart(stored)
+  t.deepEqual(
+    numbersOf(bodies(next.queue)),
+    Array.from({ length: 200 }, (_, index) => index),
+  )
 })
