@@ -22,6 +22,7 @@ export class LocalConnection implements Transport {
   #isScheduled = false
   #isPaused = false
   #hasEnded = false
+  #isDropped = false
   readonly #pump = (): void => this.#carry()
 
   /** @param isDead from then on the broker says nothing any more, whatever it may think. */
@@ -49,7 +50,7 @@ export class LocalConnection implements Transport {
   }
 
   write(bytes: Buffer): boolean {
-    if (this.#isDead()) return true
+    if (this.#isDead() || this.#isDropped) return true
     this.#toClient.push(Buffer.from(bytes))
     this.#schedule()
     return true
@@ -74,11 +75,18 @@ export class LocalConnection implements Transport {
     this.#schedule()
   }
 
+  /** The broker waits no longer for its client. */
+  drop(): void {
+    this.#disconnect()
+    this.#isDropped = true
+    this.cut('the broker dropped the connection')
+  }
+
   /** The power has gone: what was on the way arrives, and then nothing more. */
-  cut(): void {
+  cut(reason = 'the power has gone'): void {
     const arriving = this.#toClient.splice(0)
     for (const bytes of arriving) this.client.receive(bytes)
-    this.client.lost('the power has gone')
+    this.client.lost(reason)
   }
 
   #schedule(): void {

@@ -9,6 +9,8 @@ import { LocalConnection } from './local-connection.ts'
 import { type NodeOptions, openNode } from './open-node.ts'
 
 const PORT_MS = 60_000
+/** How long clients may take to answer their close before they are dropped. */
+const FAREWELL_TURNS = 20
 
 /** What everybody gets who waits for something when the power goes. */
 export class PowerCut extends Error {}
@@ -99,6 +101,31 @@ export class NodeHost implements BrokerHost {
     const { size } = this.#layer.opened
     if (size > 0) throw new Error(`${size} files left open`)
     this.end()
+  }
+
+  /**
+   * An orderly stop on a disk that may refuse it. Clients have a moment to leave.
+   * @returns what the broker said instead of that everything is written.
+   */
+  async shutDown(): Promise<Error | undefined> {
+    const { node } = this
+    node.closeConnections("CONNECTION_FORCED - broker forced connection closure with reason 'shutdown'")
+    for (let turns = 0; turns < FAREWELL_TURNS && node.amqp.connections.size > 0; turns++) await turn()
+    for (const connection of this.#connections.splice(0)) connection.drop()
+    const refusal = await node.close().then(
+      () => undefined,
+      (error) => error as Error,
+    )
+    const { size } = this.#layer.opened
+    if (size > 0)
+      throw new Error(`${size} files left open: ${[...this.#layer.opened.values()].map(({ path }) => path)}`)
+    this.end()
+    return refusal
+  }
+
+  /** Of what was not synced some is lost. After the end of a broker. */
+  cutPower(): void {
+    this.#disk.crash(this.#random)
   }
 
   /** @throws PowerCut as soon as the power goes. */

@@ -5,7 +5,10 @@ import type { FileJournalOptions, FileLayer } from '../../src/store/index.ts'
 import { newProcess } from '../store/model.ts'
 
 type JournalOptions = Pick<FileJournalOptions, 'batchBytes' | 'retryMs'>
-type ServerOptions = Pick<BrokerOptions, 'sync' | 'messageMemory' | 'diskFreeLimit' | 'onFatal' | 'log'>
+type ServerOptions = Pick<
+  BrokerOptions,
+  'sync' | 'syncIntervalMs' | 'messageMemory' | 'diskFreeLimit' | 'onFatal' | 'log'
+>
 
 export interface NodeOptions extends ServerOptions, JournalOptions {
   /** Room to keep back for a full disk; default 0, for none. */
@@ -22,6 +25,8 @@ export function openNode(files: FileLayer, options: NodeOptions): Promise<Broker
     ...(retryMs === undefined ? {} : { retryMs }),
   }
   const machine = { files, processes: newProcess(), journalBytes, reserveBytes, ...journal }
-  const resolved = resolveOptions({ log: silentLogger, diskFreeLimit: 0, ...rest, dataDir: '/data' })
-  return BrokerNode.open(resolved, machine)
+  const { messageMemory, ...others } = rest
+  const resolved = resolveOptions({ log: silentLogger, diskFreeLimit: 0, ...others, dataDir: '/data' })
+  // Below what anybody else may choose, so that messages are on their way to and from files all the time.
+  return BrokerNode.open(messageMemory === undefined ? resolved : { ...resolved, messageMemory }, machine)
 }

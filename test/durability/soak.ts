@@ -1,9 +1,10 @@
 // Seeds without end, for longer than a test may take:
-//   node dist/test/durability/soak.js power-cuts|faults|model [seconds] [first seed] [how many seeds]
+//   node dist/test/durability/soak.js power-cuts|faults|troubles|model [seconds] [first seed] [how many seeds]
 import { FAULT_KINDS, type FaultKind, playFaults } from './faults.ts'
 import { ModelRun } from './model-run.ts'
 import { playPowerCuts } from './power-cuts.ts'
 import { TestTime } from './test-time.ts'
+import { playTroubles } from './troubles.ts'
 
 const FAILED_MAX = 10
 const [what = '', seconds = '60', given = String(Date.now() >>> 0), most = 'Infinity'] = process.argv.slice(2)
@@ -14,6 +15,7 @@ let time: TestTime | undefined
 const plays: Readonly<Record<string, (seed: number) => Promise<unknown>>> = {
   'power-cuts': playPowerCuts,
   faults: (seed) => playFaults(seed, FAULT_KINDS[seed % FAULT_KINDS.length] as FaultKind),
+  troubles: playTroubles,
   model: async (seed) => {
     time ??= new TestTime()
     const run = new ModelRun(seed, time)
