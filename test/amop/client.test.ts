@@ -163,16 +163,22 @@ test('a handler that throws answers with result 1 and no text', async (t) => {
   t.deepEqual(warnings, ["the handler of topic 'sync' failed: secret", "the handler of topic 'async' failed: secret"])
 })
 
-test('a handler that throws an AmopError answers with its code and text', async (t) => {
+test('a handler that throws an AmopError answers with its code and text, which is no reason for a warning', async (t) => {
   const net = network()
   const subscriber = await net.connect(t)
   const publisher = await net.connect(t)
+  const warnings: string[] = []
+  subscriber.on('warning', ({ message }) => warnings.push(message))
   await subscriber.subscribe('orders', async () => {
     throw new AmopError(4711, 'sold out')
   })
   const error = await failsWith(t, 4711, publisher.unicast('orders', 'x'))
   t.is(error.message, "4711: the subscriber of topic 'orders' answered with this code: sold out")
   t.is(error.data?.toString(), 'sold out')
+  t.deepEqual(warnings, [])
+  await publisher.multicast('orders', 'x')
+  await settle()
+  t.deepEqual(warnings, ["the handler of topic 'orders' failed: sold out"])
 })
 
 for (const code of [0, 2 ** 31, 1.5, Number.NaN]) {

@@ -173,11 +173,13 @@ export class Subscribers {
   }
 
   #failed(connection: NodeConnection, topic: string, message: AmopMessage, error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error)
-    this.#warn(new Error(`the handler of topic '${message.topic}' failed: ${reason}`, { cause: error }))
-    if (message.multicast) return
     // Only what was meant for the publisher reaches it, and only what a frame can say: whole numbers of 32 bits.
     const meant = error instanceof AmopError && error.code !== ResultCode.SUCCESS && error.code === (error.code | 0)
+    if (!meant || message.multicast) {
+      const reason = error instanceof Error ? error.message : String(error)
+      this.#warn(new Error(`the handler of topic '${message.topic}' failed: ${reason}`, { cause: error }))
+    }
+    if (message.multicast) return
     const code = meant ? error.code : HANDLER_FAILED
     const text = Buffer.from(meant ? error.message : '')
     connection.answer(makeTopicPacket(PacketType.RESPONSE, message.seq, code, topic, text))
