@@ -127,6 +127,8 @@ export class Committer {
       // A descriptor that is closed under an operation may by then be another file's.
       if (this.#working) await new Promise<void>((resolve) => (this.#rested = resolve))
       await Promise.allSettled(this.#retiring)
+      // What had completed without a sync is to be safe, whatever was refused after it.
+      if (!this.isFatal) await this.#file.sync().catch((error) => this.#die(error as Error))
       await this.#file.close()
     }
   }

@@ -283,8 +283,9 @@ export class FileJournal implements Journal {
     this.#refusal ??= new JournalError('closed', 'the journal is closed')
     try {
       await this.#committer?.close()
-      await this.#logFiles?.settled()
     } finally {
+      // Before the directory is anybody else's.
+      await this.#logFiles?.settled()
       await this.#lock.release().catch((error) => this.#log.warn(`cannot remove the lock: ${(error as Error).message}`))
     }
   }

@@ -222,6 +222,27 @@ for (const sync of ['interval', 'off'] as const) {
   })
 }
 
+test('what had completed without a sync is safe when the journal is closed and the disk refuses the rest', async (t) => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const disk = new Disk()
+    const layer = new DiskLayer(disk)
+    const owner = new Owner(layer, { sync: 'interval', syncIntervalMs: 60_000 })
+    const { journal } = await recovered(owner.options)
+    const random = new Random(seed)
+    const entries = [appendRandom(journal, random)]
+    journal.commit()
+    await until('it is written', () => journal.completed === journal.appended)
+    layer.options = {
+      fault: (operation) => (operation.startsWith('write') ? { error: failure('EIO', 'here', operation) } : undefined),
+    }
+    appendRandom(journal, random)
+    await t.throwsAsync(journal.close(), { message: /could not be written/ })
+    t.is(layer.opened.size, 0)
+    disk.crash(random)
+    t.true(sameEntries(await reopen(disk), entries), `seed ${seed}`)
+  }
+})
+
 test('a full disk stops confirms, and they go on in order when there is room', async (t) => {
   const disk = new Disk()
   const layer = new DiskLayer(disk, { capacityBytes: 5000 })
