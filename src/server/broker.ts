@@ -110,7 +110,8 @@ export class Broker implements AsyncDisposable {
       if (failure !== undefined) throw failure
     } catch (error) {
       await Promise.all([...listeners.map((listener) => listener.close()), amop?.close()])
-      await node.close()
+      // Why it did not start counts, whatever else the disk has to say.
+      await node.close().catch(() => undefined)
       throw error
     }
     const broker = new Broker(resolved, node, listeners, amop)

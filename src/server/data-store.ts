@@ -256,15 +256,15 @@ export class DataStore {
   }
 
   async #finish(checkpointer: InstanceType<Durability['Checkpointer']>, storage: Storage): Promise<void> {
+    const refused = new Promise<'refused'>((resolve) => {
+      this.#refused = () => resolve('refused')
+    })
     // A last checkpoint would take what is in memory for all there is.
     if (this.#isFatal || this.journal.failure !== undefined) return
     if (storage.isTight && !(await this.#isAffordable(checkpointer))) {
       this.#options.log.warn('the last checkpoint is left out: the disk is full')
       return
     }
-    const refused = new Promise<'refused'>((resolve) => {
-      this.#refused = () => resolve('refused')
-    })
     if ((await Promise.race([checkpointer.stop(), refused])) === 'refused') return
     // What is settled and not yet told must not come behind the mark.
     storage.settlements.flush()

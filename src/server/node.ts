@@ -186,9 +186,12 @@ export class BrokerNode {
 
   /** Forgets every user, virtual host, queue and message; then it is as after construction. */
   reset(): void {
-    for (const name of this.virtualHosts.names()) this.virtualHosts.delete(name)
-    for (const name of this.users.names()) this.users.delete(name)
-    this.#addDefaults()
+    // A start between the one and the other would find a broker that lets nobody in.
+    this.context.storage.group(() => {
+      for (const name of this.virtualHosts.names()) this.virtualHosts.delete(name)
+      for (const name of this.users.names()) this.users.delete(name)
+      this.#addDefaults()
+    })
     // An alarm that the messages had raised is over at the turn's end.
     this.context.turn.schedule()
   }

@@ -203,6 +203,7 @@ export class Checkpointer {
   async #run(isLast: boolean): Promise<void> {
     const { storage } = this.#context
     const { journal } = this.#options
+    this.#checkGoesOn()
     if (this.#isUnfinished) await this.#write(this.#seal(this.#sort(isLast).large))
     this.#isUnfinished = true
     storage.settlements.flush()

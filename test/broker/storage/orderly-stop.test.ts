@@ -128,6 +128,35 @@ test('a checkpoint that waits for a disk which refuses goes no further when the 
   await broker.node.close()
 })
 
+test('a stop comes to its end when the disk begins to refuse while it is asked for its room', async (t) => {
+  const broker = await StoredBroker.start()
+  broker.queue('q')
+  broker.publish('q', 'confirmed')
+  await broker.settled()
+  const { layer } = broker
+  broker.node.context.storage.isTight = true
+  const statfs = layer.statfs.bind(layer)
+  layer.statfs = async (path) => {
+    layer.options = {
+      fault: (operation, path) =>
+        operation === 'writeSync' && path.includes('/journal/') ? { error: failure('EIO') } : undefined,
+    }
+    broker.publish('q', 'not confirmed')
+    await broker.until(() => broker.journal.failure !== undefined)
+    return statfs(path)
+  }
+  let outcome: string | undefined
+  broker.node.close().then(
+    () => (outcome = 'all is written'),
+    ({ message }) => (outcome = message),
+  )
+  await broker.until(() => outcome !== undefined)
+  t.regex(outcome as string, /could not be written/)
+  await broker.killed()
+  t.deepEqual(broker.bodies('q'), ['confirmed'])
+  broker.end()
+})
+
 function failure(code: string): Error {
   return Object.assign(new Error(`${code}: injected`), { code })
 }
