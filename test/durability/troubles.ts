@@ -152,7 +152,7 @@ class Troubles {
   async #startInTrouble(): Promise<void> {
     const random = this.#random
     const host = this.#host
-    const { fault, ...reading } = this.#weather.optionsOf(pick(random, START_SKIES))
+    const { fault, ...reading } = this.#weather.optionsOf(pick(random, START_SKIES), pick(random, ['/segments/', '/']))
     let good = random.below(25)
     let bad = random.between(1, 8)
     host.next = {

@@ -66,7 +66,8 @@ export class Weather {
     this.set('fair')
   }
 
-  optionsOf(sky: Sky): DiskLayerOptions {
+  /** @param where the files are that cannot be read. */
+  optionsOf(sky: Sky, where = '/segments/'): DiskLayerOptions {
     const random = this.#random
     const codes = sky === 'full' ? ['ENOSPC'] : ['EIO', 'ENOSPC', 'EMFILE']
     const fault = (operation: string, path: string): Fault | undefined => {
@@ -74,7 +75,14 @@ export class Weather {
       if (isSync && this.#failingSync > 0 && --this.#failingSync === 0) {
         return { error: failure('EIO', path, operation), drops: operation === 'fdatasync' && random.chance(0.7) }
       }
-      if (isSync || operation === 'unlink' || path.includes('lock.')) return undefined
+      if (path.includes('lock.')) return undefined
+      // Too many files are open to open the directory: it was never synced.
+      if (operation === 'syncDirectory') {
+        return sky !== 'fair' && sky !== 'full' && random.chance(0.2)
+          ? { error: failure('EMFILE', path, 'open') }
+          : undefined
+      }
+      if (isSync || (operation === 'unlink' && sky === 'full')) return undefined
       const isHit =
         sky === 'refuses' ||
         (sky === 'refuses journal' && path.includes('/journal/')) ||
@@ -83,7 +91,7 @@ export class Weather {
       return isHit ? { error: failure(pick(random, codes), path, operation) } : undefined
     }
     const isMissed = (path: string, isSync: boolean): boolean => {
-      if (!path.includes('/segments/') || (isSync && !this.#isSyncToo)) return false
+      if (!path.includes(where) || (isSync && !this.#isSyncToo)) return false
       return sky === 'unreadable' || sky === 'no descriptors' || (sky === 'unsteady' && random.chance(0.3))
     }
     return {
