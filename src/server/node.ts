@@ -6,16 +6,13 @@ import { Clock, Timers, Turn } from '../base/index.ts'
 import { Alarms, type BrokerContext, MemoryAccount, Storage, VirtualHosts } from '../broker/index.ts'
 import { fromObject, PropertyView, ReplyCode, type Table } from '../codec/index.ts'
 import { MemoryJournal } from '../store/index.ts'
+import { findAmop } from './amop/found.ts'
 import { loadAmopRoom } from './amop/load.ts'
 import type { AmopRoom } from './amop/room.ts'
 import type { DataStore, DefinitionsFound, Machine } from './data-store.ts'
 import type { ResolvedOptions } from './options.ts'
 import { StartWatch } from './start-watch.ts'
 import { packageVersion } from './version.ts'
-
-/** What of the definitions in a data directory has to do with AMOP. */
-const OF_AMOP = { exchangeType: 'x-amop', queueArgument: 'x-amop-deliver' }
-const AMOP_EXCHANGE = 'amq.amop'
 
 const AFTER_DAMAGE =
   'as at a first start; the journal is damaged: if there is a copy of the data directory, stop the broker and use that'
@@ -140,8 +137,8 @@ export class BrokerNode {
 
   /** What comes back may need AMOP, whether or not anybody connects who speaks it. */
   async prepare(found: DefinitionsFound): Promise<void> {
-    const vhosts = found.virtualHostsWith(AMOP_EXCHANGE)
-    if (this.#amopRoom === undefined && (vhosts.length > 0 || found.mentions(OF_AMOP))) await this.#loadAmop()
+    const { isThere, vhosts } = findAmop(found)
+    if (this.#amopRoom === undefined && isThere) await this.#loadAmop()
     this.#amopRoom?.bridge.keepExchangeIn(vhosts)
   }
 

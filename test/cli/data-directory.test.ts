@@ -152,6 +152,29 @@ test('leveret check --json says the same to programs', async (t) => {
   t.is(shop?.queues[0]?.messages, 1)
 })
 
+test('exchanges of AMOP, their bindings and queues that deliver to topics are nothing to complain of', async (t) => {
+  const dataDir = join(await temporaryDirectory(t), 'data')
+  const broker = await Broker.start({ dataDir, amop: { plain: true, vhost: 'chain' } })
+  const vhost = 'chain'
+  broker.declareExchange('sdks', 'x-amop', { vhost })
+  broker.declareQueue('q', { vhost })
+  broker.declareQueue('out', { vhost, arguments: { 'x-amop-deliver': 'prices' } })
+  for (const source of ['sdks', 'amq.amop']) broker.bind({ vhost, source, destination: 'q', routingKey: 'topic' })
+  await broker.publish({ vhost, routingKey: 'out', body: 'waits', properties: PERSISTENT })
+  await broker.stop()
+  const { code, report: found } = await report(t, dataDir)
+  t.is(code, 0)
+  t.like(found, { problems: [], notes: [] })
+  const chain = found.vhosts.find(({ name }) => name === vhost)
+  t.like(chain, { bindings: 2, exchanges: [{ name: 'sdks', type: 'x-amop' }] })
+  const { code: exportCode, lines } = await exported(t, dataDir, 'out', '--vhost', vhost)
+  t.is(exportCode, 0)
+  t.deepEqual(
+    lines.map(({ text, redelivered }) => [text, redelivered]),
+    [['waits', false]],
+  )
+})
+
 test('after a crash a directory is sound, and its messages count as delivered', async (t) => {
   const dataDir = join(await temporaryDirectory(t), 'data')
   const broker = leveret(t, ['start', '--port', '0', '--data-dir', dataDir])

@@ -31,3 +31,19 @@ export async function openAmopRoom(
   new OfflineDelivery(context, virtualHosts, { vhost }).start()
   return { context, bridge: new Bridge(context, virtualHosts, { vhost, node: `leveret@${hostname()}`, alarms }) }
 }
+
+/**
+ * For whoever only looks at what a data directory has: exchanges of AMOP come back, and nothing is delivered.
+ * @param vhosts those that have bindings of `amq.amop`.
+ */
+export async function openAmopTypes(
+  { clock, timers, log }: BrokerContext,
+  virtualHosts: VirtualHosts,
+  vhosts: readonly string[],
+): Promise<void> {
+  const { Bridge } = await loadJunction()
+  const context = new AmopContext({ clock, timers, log, settings: {} })
+  // Which virtual host AMOP belongs to stands in no directory, and it matters to messages only.
+  const [vhost = ''] = vhosts
+  new Bridge(context, virtualHosts, { vhost, node: '' }).keepExchangeIn(vhosts)
+}

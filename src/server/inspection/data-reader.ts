@@ -14,6 +14,8 @@ import {
 } from '../../broker/index.ts'
 import { PropertyView } from '../../codec/index.ts'
 import { MemoryJournal, openInspection, type RecoveryReport, type SegmentReader } from '../../store/index.ts'
+import { type AmopFound, findAmop } from '../amop/found.ts'
+import { loadAmopRoom } from '../amop/load.ts'
 
 type Inspection = Awaited<ReturnType<typeof openInspection>>
 type Durability = Awaited<ReturnType<typeof loadDurability>>
@@ -140,6 +142,7 @@ export class DataReader {
       },
     })
     this.#segments = await this.#inspection.segments()
+    await this.#prepareAmop(findAmop(definitions))
     accounts.apply(this.users)
     definitions.apply(this.virtualHosts)
     for (const virtualHost of this.virtualHosts.all()) {
@@ -151,6 +154,13 @@ export class DataReader {
         this.exchanges.push({ holder: exchange, restored: messages.take(exchange.delayed.uid) })
       }
     }
+  }
+
+  /** Exchanges of its type come back only where it is there. */
+  async #prepareAmop({ isThere, vhosts }: AmopFound): Promise<void> {
+    if (!isThere) return
+    const { openAmopTypes } = await loadAmopRoom()
+    await openAmopTypes(this.virtualHosts.context, this.virtualHosts, vhosts)
   }
 }
 
