@@ -7,6 +7,8 @@ export interface DiskOptions {
   /** Free bytes below which publishers are blocked; 0 for never. */
   readonly freeLimit: number
   space(): Promise<FileSystemSpace>
+  /** Called at each look while there is too little room: what is kept without need can go. */
+  relieve?(freeBytes: number): void
 }
 
 const INTERVAL_MS_MIN = 100
@@ -14,6 +16,12 @@ const INTERVAL_MS_MAX = 10_000
 
 /** While publishers wait for room, it is looked for this often. */
 const LOW_INTERVAL_MS = 1000
+
+/** The alarm is over with so much more room than the limit, so that it does not flap. */
+const CLEAR_SHARE = 0.1
+
+/** Of a disk that is hardly larger than the limit, with so much of what it has beyond that: it may never have more. */
+const CLEAR_SHARE_BEYOND = 0.05
 
 /** Bytes that the quickest writer fills in one millisecond. Source: RabbitMQ's disk monitor. */
 const FILL_RATE = 250_000
@@ -72,7 +80,8 @@ export class DiskWatch {
     const { freeLimit } = this.#options
     // Some network and user-space file systems know nothing of their size.
     if (totalBytes === 0) throw new Error('its file system does not say')
-    if (this.low ? freeBytes >= freeLimit * 1.1 : freeBytes < freeLimit) {
+    const more = Math.min(freeLimit * CLEAR_SHARE, Math.max(0, totalBytes - freeLimit) * CLEAR_SHARE_BEYOND)
+    if (this.low ? freeBytes >= freeLimit + more : freeBytes < freeLimit) {
       this.low = !this.low
       const sizes = `${binarySize(freeBytes)} of ${binarySize(totalBytes)} are free`
       if (this.low) {
@@ -84,7 +93,10 @@ export class DiskWatch {
       }
       this.#changed()
     }
-    if (this.low) return LOW_INTERVAL_MS
+    if (this.low) {
+      this.#options.relieve?.(freeBytes)
+      return LOW_INTERVAL_MS
+    }
     const idealMs = Math.floor((2 * (freeBytes - freeLimit)) / FILL_RATE)
     return Math.min(Math.max(idealMs, INTERVAL_MS_MIN), INTERVAL_MS_MAX)
   }

@@ -232,6 +232,11 @@ export class DataStore {
     this.#relief?.check(this.#storedBytes)
   }
 
+  /** The disk has less free room than there should be. */
+  relieve(freeBytes: number): void {
+    this.#relief?.low(freeBytes)
+  }
+
   get #storedBytes(): number {
     return this.journal.bytes + this.segments.bytes
   }

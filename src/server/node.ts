@@ -87,7 +87,11 @@ export class BrokerNode {
       ...(store === undefined
         ? {}
         : {
-            disk: { freeLimit: options.diskFreeLimit, space: () => store.journal.space() },
+            disk: {
+              freeLimit: options.diskFreeLimit,
+              space: () => store.journal.space(),
+              relieve: (freeBytes) => store.relieve(freeBytes),
+            },
             reserveBytes: store.reserveBytes,
             unwritten: () => store.unwritten,
           }),

@@ -14,6 +14,7 @@ class Watched {
   answer: number | Error | undefined
   totalBytes = TOTAL
   readonly asked: number[] = []
+  readonly relieved: number[] = []
   readonly log = new RecordingLogger()
   readonly watch: DiskWatch
   readonly timers: Timers
@@ -39,9 +40,15 @@ class Watched {
       if (this.answer === undefined) return new Promise<never>(() => {})
       return { freeBytes: this.answer, totalBytes: this.totalBytes }
     }
-    this.watch = new DiskWatch({ freeLimit, space }, clock, this.timers, this.log, () => {
-      this.low = this.watch.low
-    })
+    this.watch = new DiskWatch(
+      { freeLimit, space, relieve: (free) => this.relieved.push(free) },
+      clock,
+      this.timers,
+      this.log,
+      () => {
+        this.low = this.watch.low
+      },
+    )
     this.watch.start()
   }
 
@@ -94,6 +101,30 @@ test('with too little room it looks each second until there is a tenth more than
       'info disk alarm cleared: 53.4 MiB of 953674.3 MiB are free',
     ],
   )
+})
+
+test('a disk hardly larger than the limit is not waited for to have a tenth more', async (t) => {
+  const watched = new Watched(50 * MB - 1)
+  watched.totalBytes = 54 * MB
+  await watched.nextAfter()
+  watched.answer = 50.1 * MB
+  await watched.nextAfter()
+  await watched.nextAfter()
+  t.true(watched.low)
+  watched.answer = 50.2 * MB
+  await watched.nextAfter()
+  await watched.nextAfter()
+  t.false(watched.low)
+})
+
+test('with too little room it says so at each look, so that what is kept without need goes', async (t) => {
+  const watched = new Watched(60 * MB)
+  await watched.nextAfter()
+  t.deepEqual(watched.relieved, [])
+  watched.answer = 40 * MB
+  await watched.nextAfter()
+  await watched.nextAfter()
+  t.deepEqual(watched.relieved, [40 * MB, 40 * MB])
 })
 
 test('a disk that does not answer is not asked again until it has', async (t) => {

@@ -100,6 +100,26 @@ test('publishers wait while less than the limit is free on the disk', async (t) 
   await host.stop()
 })
 
+test('emptying queues ends an alarm for too little room, also when no checkpoint was due', async (t) => {
+  const host = new NodeHost(new Disk(), new Random(1), {
+    journalBytes: 10 * 1024 * 1024,
+    reserveBytes: 32 * 1024,
+    messageMemory: 1024 * 1024,
+    sync: 'always',
+    diskFreeLimit: 500 * 1024,
+  })
+  host.next = { capacityBytes: 800 * 1024 }
+  await host.start()
+  const publisher = await DiskFiller.open(host, [QUEUE], BYTES)
+  await publisher.fill()
+  t.is(publisher.client.blocked, 'low on disk')
+  const drainer = await Drainer.open(await host.connect(), [QUEUE], () => true)
+  await until('connection.unblocked', () => publisher.client.blocked === undefined, 20_000)
+  await until('every confirm', () => publisher.confirmed.size === publisher.published)
+  await until('every message', () => drainer.count === publisher.published)
+  await host.stop()
+})
+
 const MIB = 1024 * 1024
 
 const small = mountSmall(2 * MIB)

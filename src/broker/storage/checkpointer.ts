@@ -62,11 +62,8 @@ const KEPT_STEP_BYTES = 1024 * 1024
  */
 const PLACED_SHARE = 2
 
-/** On a full disk: the share of the room there is that may be taken to free more. */
+/** On a disk with little room: the share of the room there is that may be taken to free more. */
 const RELIEF_SHARE = 0.5
-
-/** And the share of the reserve that a checkpoint has to free at least. */
-const RELIEF_GAIN = 0.25
 
 /** Files synced in one go. */
 const SYNC_FILES_MAX = 32
@@ -143,17 +140,18 @@ export class Checkpointer {
   }
 
   /**
-   * On a full disk, looks whether something can be freed for less than half of the room there is, and starts with it: a
+   * On a disk with little room, looks whether something can be freed for less than half of that, and starts with it: a
    * checkpoint that cuts the journal by more than it writes, or new files for what is alive in files that are mostly dead.
+   * @param gainMin bytes that a checkpoint has to free at least.
    */
-  relieve(freeBytes: number, reserveBytes: number): void {
+  relieve(freeBytes: number, gainMin: number): void {
     const { journal } = this.#context
     if (this.#running !== undefined || this.#isStopping || this.#context.clock.now < this.#notBefore) return
     if (this.#hopelessAt === journal.appended && this.#hopelessBytes === freeBytes) return
     const room = freeBytes * RELIEF_SHARE
     const { appended, files } = checkpointCost(this.#sort(false), this.#options.writeRest)
     const gain = this.#options.journal.bytes - appended
-    if (appended + files <= room && gain >= Math.max(appended + files, reserveBytes * RELIEF_GAIN)) {
+    if (appended + files <= room && gain >= Math.max(appended + files, gainMin)) {
       this.#relieveBy(() => this.#shrink())
       return
     }
@@ -244,10 +242,11 @@ export class Checkpointer {
 
   async #shrink(): Promise<void> {
     const { journal } = this.#options
+    const why = this.#context.storage.isTight ? 'the disk is full' : 'the disk has little room'
     const before = journal.bytes
     await this.#run(false)
     this.#context.log.info(
-      `the disk is full: a checkpoint has cut the journal from ${binarySize(before)} to ${binarySize(journal.bytes)}`,
+      `${why}: a checkpoint has cut the journal from ${binarySize(before)} to ${binarySize(journal.bytes)}`,
     )
   }
 

@@ -22,6 +22,12 @@ const LOOK_MS = 250
 /** Finding out what could be freed takes time with thousands of queues: so many times as long it is left alone after that. */
 const REST = 20
 
+/** The share of the reserve that a checkpoint on a full disk has to free at least. */
+const FULL_GAIN = 0.25
+
+/** And bytes on one that has little room: publishers may be blocked for want of no more. */
+const LOW_GAIN_BYTES = 64 * 1024
+
 /** Looks left out after each in vain that had to write to find out, and at most. */
 const PAUSE_LOOKS = 4
 const PAUSE_LOOKS_MAX = 120
@@ -68,6 +74,12 @@ export class Relief {
     this.#making = reserve.make().then((hasRoom) => {
       if (!hasRoom && !this.#isStopped) this.tighten()
     })
+  }
+
+  /** The disk is not full, but has less room than there should be: removes what would wait for the next checkpoint. */
+  low(freeBytes: number): void {
+    if (this.#isStopped || this.#context.storage.isTight || this.#options.failure() !== undefined) return
+    this.#relieve(freeBytes, LOW_GAIN_BYTES)
   }
 
   /** There is no room and no reserve any more. */
@@ -119,24 +131,25 @@ export class Relief {
     if (failure() !== undefined || this.#context.journal.pendingBytes > 0 || checkpointer.isRunning) return
     const { freeBytes, totalBytes } = await space()
     if (this.#isStopped) return
+    const gainMin = reserve.bytes * FULL_GAIN
     const hasRoom = totalBytes === 0 || freeBytes >= 2 * reserve.bytes
-    if (!hasRoom) this.#relieve(freeBytes)
+    if (!hasRoom) this.#relieve(freeBytes, gainMin)
     else if (this.#skip > 0) this.#skip--
     else if (await reserve.make()) this.#relax()
     else if (!this.#isStopped) {
       this.#pauseLooks = Math.min(2 * this.#pauseLooks + PAUSE_LOOKS, PAUSE_LOOKS_MAX)
       this.#skip = this.#pauseLooks
       // A quota is met that the disk does not tell of.
-      this.#relieve(reserve.bytes / 2)
+      this.#relieve(reserve.bytes / 2, gainMin)
     }
   }
 
-  #relieve(freeBytes: number): void {
-    const { checkpointer, reserve } = this.#options
+  #relieve(freeBytes: number, gainMin: number): void {
+    const { checkpointer } = this.#options
     const { clock } = this.#context
     const from = clock.refresh()
     if (from < this.#relieveAt) return
-    checkpointer.relieve(freeBytes, reserve.bytes)
+    checkpointer.relieve(freeBytes, gainMin)
     const to = clock.refresh()
     this.#relieveAt = to + REST * (to - from)
   }
