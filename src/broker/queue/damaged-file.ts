@@ -7,8 +7,9 @@ import type { BrokerContext } from '../host.ts'
  */
 export function setAside({ journal, log }: BrokerContext, segments: Segments, file: SegmentRef): void {
   const text = `segment ${file.id}, which is damaged,`
-  journal
-    .flush()
+  // It may be found in the middle of a group, which must not be parted by what a flush writes at once.
+  Promise.resolve()
+    .then(() => journal.flush())
     .then(() => segments.setAside(file))
     .then(
       (path) => log.warn(`${text} is kept as ${path}`),

@@ -90,3 +90,37 @@ test('a disk that cannot be read for a moment costs no message', async (t) => {
   t.is(broker.queue('q').messageCount, bodies.length)
   broker.end()
 })
+
+test('a file that is found damaged in the middle of a transaction does not part it', async (t) => {
+  const { broker } = await withFiles()
+  await broker.checkpoint()
+  await broker.cutOff()
+  for (const name of broker.files) {
+    const node = broker.disk.file(`/data/segments/${name}`)
+    node.content = node.durable = Buffer.alloc(node.content.length)
+  }
+  broker.queue('other')
+  await broker.settled()
+  let writes = 0
+  broker.layer.options = {
+    fault: (operation, path) => {
+      if (operation.startsWith('write') && path.includes('/journal/')) writes++
+      return undefined
+    },
+  }
+  const { storage } = broker.node.context
+  storage.group(() => {
+    broker.publish('other', 'one')
+    const before = broker.queue('q').messageCount
+    broker.queue('q').peek(1)
+    t.true(broker.queue('q').messageCount < before)
+    t.is(writes, 0)
+    broker.publish('other', 'two')
+  })
+  await broker.settled()
+  t.true(writes > 0)
+  t.true(broker.files.some((name) => name.startsWith('damaged-')))
+  await broker.cutOff()
+  t.deepEqual(broker.bodies('other'), ['one', 'two'])
+  broker.end()
+})
