@@ -39,6 +39,9 @@ const TOPICS = ['a', 'b', 'p.a', 'ü', '']
 const QUEUES = ['q0', 'q1', 'q2', 'q3', 'q4', 'q5']
 const EXCHANGES = ['amq.amop', 'amop2', 'prefixed', 'delayed', 'topic', 'fanout']
 
+/** A message that goes in a circle takes five hops, each of which may try its candidates for 30 s. */
+const END_SECONDS = 5 * 30
+
 const RULES: PermissionRules = {
   rules: [{ who: { user: ['guest'] }, publish: ['a', 'p.*'], subscribe: ['b', 'p.*'] }],
   others: { publish: ['a'], subscribe: ['a', 'b'] },
@@ -256,7 +259,7 @@ export class Chaos {
   end(): void {
     this.delivery.close()
     this.unwritten = 0
-    for (let second = 0; second < 45; second++) {
+    for (let second = 0; second < END_SECONDS; second++) {
       this.journal?.complete()
       this.node.node.settle()
       for (const sdk of this.sdks) sdk.beat()
