@@ -51,7 +51,7 @@ test('heartbeats are answered as the protocol has it', (t) => {
   sdk.expect(HANDSHAKE)
   for (const body of ['{"heartBeat":0}', '', 'anything']) {
     sdk.send(HEARTBEAT, body)
-    t.deepEqual(sdk.expectJson(HEARTBEAT), { heartBeat: 1 })
+    t.like(sdk.expect(HEARTBEAT), { text: '{"heartBeat":1}', result: 0 })
   }
 })
 

@@ -30,7 +30,7 @@ export function handshakeAnswer(version: string, protocol: number): Buffer {
 
 const TEXT_BEAT = Buffer.from('0')
 const TEXT_ANSWER = Buffer.from('1')
-const JSON_ANSWER = Buffer.from('{"heartBeat":1}\n')
+const JSON_ANSWER = Buffer.from('{"heartBeat":1}')
 
 /** @returns undefined for what is not answered. */
 export function heartbeatAnswer(protocol: number, body: Buffer): Buffer | undefined {
