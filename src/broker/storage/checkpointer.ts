@@ -109,6 +109,8 @@ export class Checkpointer {
   #isStopping = false
   /** From here on queues go without the journal being told. */
   #isAbandoned = false
+  /** Files of slabs whose new ones could not be synced: the journal needs them until a checkpoint has come to its end. */
+  readonly #replaced: WrittenSlab[] = []
   #wasteLookAt = 0
   /** What it writes frees more, so that it may go on when the disk is full. */
   #isRelieving = false
@@ -222,6 +224,7 @@ export class Checkpointer {
     this.#checkGoesOn()
     storage.settlements.flush()
     await journal.endCheckpoint(checkpoint)
+    this.#drop(this.#replaced.splice(0))
     if (isLast) this.#dropKept(small, paged)
     this.#baseBytes = journal.bytes
     this.#isUnfinished = false
@@ -433,8 +436,18 @@ export class Checkpointer {
 
   /** The old files go, not before the journal knows of the new ones. */
   async #replace(rewritten: readonly Part[], old: readonly WrittenSlab[]): Promise<void> {
-    await this.#sync(rewritten)
-    this.#checkGoesOn()
+    try {
+      await this.#sync(rewritten)
+      this.#checkGoesOn()
+    } catch (error) {
+      this.#replaced.push(...old)
+      throw error
+    }
+    this.#drop(old)
+  }
+
+  /** The journal does without these files. */
+  #drop(old: readonly WrittenSlab[]): void {
     for (const { file, bodies } of old) {
       this.#context.storage.dropSegment(file)
       bodies?.release(this.#context)

@@ -124,3 +124,38 @@ test('a file that is found damaged in the middle of a transaction does not part 
   t.deepEqual(broker.bodies('other'), ['one', 'two'])
   broker.end()
 })
+
+test('files that were replaced by others which could not be synced go with the next checkpoint', async (t) => {
+  const { broker, bodies } = await withFiles()
+  const checkpointer = broker.newCheckpointer()
+  await checkpointer.run()
+  await broker.settled()
+  const before = broker.files
+  // Of each file a quarter stays.
+  const queue = broker.queue('q')
+  const places = bodies.map(() => broker.take('q'))
+  for (const [index, place] of places.entries()) if (index % 4 > 0) queue.acknowledge(place)
+  await broker.settled()
+  broker.layer.options = {
+    fault: (operation, path) =>
+      operation === 'syncDirectory' && path.includes('/segments')
+        ? { error: Object.assign(failure('EMFILE', path), { syscall: 'open' }) }
+        : undefined,
+  }
+  await t.throwsAsync(checkpointer.run(), { message: /EMFILE/ })
+  broker.layer.options = {}
+  await broker.settled()
+  t.true(before.every((name) => broker.files.includes(name)))
+  await checkpointer.run()
+  await broker.settled()
+  t.false(
+    before.some((name) => broker.files.includes(name)),
+    broker.files.join(),
+  )
+  await broker.cutOff()
+  t.deepEqual(
+    broker.bodies('q'),
+    bodies.filter((_, index) => index % 4 === 0),
+  )
+  broker.end()
+})
