@@ -123,6 +123,11 @@ export class NodeHost implements BrokerHost {
     return refusal
   }
 
+  /** Nobody is served any more who would take silence for a promise, as a broker does when a sync has failed. */
+  abort(): void {
+    this.#node?.abortConnections('INTERNAL_ERROR - the data directory cannot be synced')
+  }
+
   /** Of what was not synced some is lost. After the end of a broker. */
   cutPower(): void {
     this.#disk.crash(this.#random)

@@ -66,6 +66,7 @@ class Troubles {
       log: this.#log,
       onFatal: () => {
         this.#isFatal = true
+        this.#host.abort()
       },
     })
     const isSyncToo = random.chance(0.5)
