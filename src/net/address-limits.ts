@@ -4,7 +4,7 @@ import type { Clock, Logger } from '../base/index.ts'
 const LASTING_MS = 5000
 /** How many may fail to last at once, in seconds of the rate. */
 const BURST_SECONDS = 5
-/** What one costs that did something, or never said who it was: health checks and short programs do no harm by that. */
+/** What one costs that was of use, or never got so far: health checks and short programs do no harm by that. */
 const BRIEF_COST = 0.1
 /** Addresses remembered; beyond it those are forgotten that nothing is held against. */
 const ADDRESSES_MAX = 10_000
@@ -15,8 +15,8 @@ export interface AddressLimitsOptions {
   /** Connections that one address may have at a time; 0 for any number. */
   readonly connectionsMax: number
   /**
-   * Connections that one address may begin, greet and end at once, per second in the long run; ten times as many that do
-   * anything else than to greet. 0 for any number.
+   * Connections that one address may begin, greet and end at once, or have refused, per second in the long run; ten times
+   * as many others. 0 for any number.
    */
   readonly reconnectRate: number
 }
@@ -88,8 +88,8 @@ export class AddressLimits {
     if (visitor !== undefined && clientType !== '') visitor.clientType = clientType
   }
 
-  /** One that has gone, or is about to, did nothing but say who it is, as a program does that has gone wrong. */
-  onlyGreeted(address: string, since: number): void {
+  /** One that is gone, or about to, was for nothing: it has said who it is and no more, or its certificate was refused. */
+  wasted(address: string, since: number): void {
     this.#charge(this.#visitorAt(address), since, 1 - BRIEF_COST)
   }
 

@@ -140,13 +140,19 @@ function carry(
   socket.once('close', () => {
     context.clock.refresh()
     limits.named(address, carrier.clientType)
-    if (carrier.onlyGreeted) limits.onlyGreeted(address, since)
+    if (carrier.onlyGreeted) limits.wasted(address, since)
   })
 }
 
-function refuse({ log }: AmopListenerOptions, socket: TLSSocket, { reason, subject, issuer }: Refusal): void {
+function refuse(
+  { log, limits, clock }: AmopListenerOptions,
+  socket: TLSSocket,
+  { reason, subject, issuer }: Refusal,
+): void {
   const { remoteAddress, remotePort } = socket
   const peer = remoteAddress === undefined ? undefined : plainAddress(remoteAddress)
+  // It may come back at once, for ever, and each time with a line in the log.
+  if (peer !== undefined) limits.wasted(peer, clock.refresh())
   socket.on('error', () => {})
   socket.destroy()
   log.warn(`amop: a client is refused: ${reason}`, { peer, peerPort: remotePort, subject, issuer })

@@ -1,6 +1,7 @@
 import test from 'ava'
 import { Clock } from '../../src/base/index.ts'
 import { AddressLimits } from '../../src/net/address-limits.ts'
+import { makeCertificates } from '../../src/server/amop/certificates.ts'
 import { certificateSet, sdkFiles } from '../helpers/amop-certificates.ts'
 import { RecordingLogger } from '../helpers/recording-logger.ts'
 import { dialTls, sdkOptions } from '../helpers/sdk.ts'
@@ -24,7 +25,7 @@ function limitsAt(start: number, options: { connectionsMax?: number; reconnectRa
     visit: (address: string, clientType = '') => {
       if (!limits.admit(address)) return false
       limits.named(address, clientType)
-      limits.onlyGreeted(address, clock.now)
+      limits.wasted(address, clock.now)
       limits.left(address, clock.now)
       return true
     },
@@ -128,6 +129,22 @@ test('sockets are turned away by these limits, with one line that names the prog
   const lines = log.lines.filter(({ level }) => level === 'warn')
   t.is(lines.length, 1, JSON.stringify(lines))
   t.like(lines[0]?.fields, { peer: '127.0.0.1', clientType: 'Fake-SDK' })
+})
+
+test('who comes back again and again with a certificate that is refused is turned away, and fills no log', async (t) => {
+  const log = new RecordingLogger()
+  const { listener } = await listenAmop(t, { log, reconnectRate: 1 })
+  const set = await certificateSet()
+  const foreign = await makeCertificates({ keyType: 'secp256k1', agency: 'foreigners' })
+  const options = { ...sdkOptions(sdkFiles(set, foreign.sdk)), port: listener.port }
+  for (let visit = 0; visit < 25; visit++) {
+    const socket = dialTls(t, options)
+    await new Promise((resolve) => socket.once('close', resolve))
+    await until('the listener has seen it go', () => listener.connectionCount === 0)
+  }
+  const refused = log.lines.filter(({ message }) => message.includes('a client is refused'))
+  t.true(refused.length >= 5 && refused.length < 20, `${refused.length} of 25 looked at`)
+  t.is(log.lines.filter(({ message }) => message.includes('again and again')).length, 1)
 })
 
 test('an address with as many connections as it may have is turned away on all ports', async (t) => {
