@@ -83,7 +83,7 @@ export const systemFiles: FileLayer = {
     return { bytes: size, inode: ino }
   },
   mkdir: async (path) => {
-    await fs.promises.mkdir(path, { recursive: true })
+    await fs.promises.mkdir(path, { recursive: true, mode: 0o750 })
   },
   statfs: async (path) => {
     const { bavail, blocks, bsize } = await fs.promises.statfs(path)

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 import { Broker } from '../../src/index.ts'
@@ -87,4 +87,15 @@ test('what is in the way of the data directory is named, without the path once m
   await t.throwsAsync(Broker.start({ dataDir }), {
     message: `cannot use the data directory ${dataDir}: segments ${hint}`,
   })
+})
+
+const wherePermissionsAre = process.platform === 'win32' ? test.skip : test
+
+wherePermissionsAre('nothing in a new data directory is open to others', async (t) => {
+  const dataDir = join(await temporaryDirectory(t), 'data')
+  const broker = await Broker.start({ dataDir })
+  await broker.stop()
+  for (const name of ['.', ...readdirSync(dataDir, { recursive: true, encoding: 'utf8' })]) {
+    t.is(statSync(join(dataDir, name)).mode & 0o027, 0, name)
+  }
 })
