@@ -36,7 +36,7 @@ test('a size has units as in RabbitMQ’s configuration', (t) => {
     ['1 GB', 1_000_000_000],
   ]
   for (const [text, bytes] of sizes) t.is(size(text), bytes, text)
-  for (const text of ['', 'MiB', '12x', '-1', '1MiBB', '1.MiB'])
+  for (const text of ['', 'MiB', '12x', '-1', '1MiBB', '1.MiB', '0.4', '1.5', '1.5b'])
     t.throws(() => size(text), { instanceOf: ValueError }, text)
 })
 

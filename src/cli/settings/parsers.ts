@@ -108,6 +108,8 @@ function bytesOf(text: string): number {
   const match = SIZE.exec(text)
   if (match === null) return Number.NaN
   const [, number, prefix = '', binary = '', byte = ''] = match
+  // Who writes a part of a byte means a share of something.
+  if (prefix === '' && number?.includes('.')) return Number.NaN
   const power = BINARY_UNITS.findIndex((unit) => unit.charAt(0) === prefix.toLowerCase())
   const decimal = byte !== '' && binary === ''
   return Number(number) * (decimal ? 1000 : 1024) ** power
