@@ -111,6 +111,8 @@ export class Ledger {
   flagsAreExact = false
   /** Files cannot be read: what is acknowledged, or purged, may be back because nobody can look at it. */
   acksMayFail = false
+  /** Whether a letter that comes once more has to be flagged redelivered. */
+  judgesLetterFlags = true
   published = 0
   confirmed = 0
   acknowledged = 0
@@ -196,7 +198,8 @@ export class Ledger {
 
   /** A letter that was settled comes once more, because its rejection was forgotten and repeated. */
   #revive(copy: Copy, { redelivered }: Received): void {
-    if (copy.delivered && !redelivered) this.faults.push(`a letter not flagged redelivered: ${copy}`)
+    if (copy.delivered && !redelivered && this.judgesLetterFlags)
+      this.faults.push(`a letter not flagged redelivered: ${copy}`)
     copy.settled = 'no'
     copy.refused = false
     copy.line.live.add(copy)

@@ -15,7 +15,7 @@ let time: TestTime | undefined
 const plays: Readonly<Record<string, (seed: number) => Promise<unknown>>> = {
   'power-cuts': playPowerCuts,
   faults: (seed) => playFaults(seed, FAULT_KINDS[seed % FAULT_KINDS.length] as FaultKind),
-  troubles: playTroubles,
+  troubles: (seed) => playTroubles(seed),
   model: async (seed) => {
     time ??= new TestTime()
     const run = new ModelRun(seed, time)

@@ -30,11 +30,12 @@ export interface TroublesPlayed {
  * Several lives of a broker on a disk that is now good, now bad: it refuses, is full, cannot be read, and what was going
  * on may go on when it is good again, or when the broker has begun to stop. Each life ends in order, by a kill or by a
  * power cut; the next must have what was confirmed.
+ * @param judgesLetterFlags false to leave open whether a dead letter that comes once more is flagged redelivered
  * @throws Error that lists what is wrong.
  */
-export async function playTroubles(seed: number): Promise<TroublesPlayed> {
+export async function playTroubles(seed: number, judgesLetterFlags = true): Promise<TroublesPlayed> {
   const played = { stops: 0, refused: 0, kills: 0, cuts: 0, fatal: 0, failedStarts: 0, found: 0 }
-  await new Troubles(new Random(seed), played).play()
+  await new Troubles(new Random(seed), played, judgesLetterFlags).play()
   return played
 }
 
@@ -49,7 +50,7 @@ class Troubles {
   #isFatal = false
   #log = new RecordingLogger()
 
-  constructor(random: Random, played: TroublesPlayed) {
+  constructor(random: Random, played: TroublesPlayed, judgesLetterFlags: boolean) {
     this.#random = random
     this.#played = played
     this.#world = newWorld(random)
@@ -72,6 +73,7 @@ class Troubles {
     const isSyncToo = random.chance(0.5)
     this.#weather = new Weather(random, () => this.#host.layer, isSyncToo)
     this.#world.ledger.acksMayFail = isSyncToo
+    this.#world.ledger.judgesLetterFlags = judgesLetterFlags
   }
 
   async play(): Promise<void> {
@@ -104,13 +106,13 @@ class Troubles {
       await turn()
     }
     if (this.#isFatal) this.#played.fatal++
-    await this.#end()
+    await this.#end(load)
     await load.gone()
     this.#check()
   }
 
   /** One way or the other. */
-  async #end(): Promise<void> {
+  async #end(load: Load): Promise<void> {
     const random = this.#random
     const host = this.#host
     const way = random.below(6)
@@ -120,13 +122,21 @@ class Troubles {
       if (refusal !== undefined) this.#played.refused++
       // Without a sync each time, what is not synced by now never was.
       if (random.chance(0.5) && (this.#sync === 'always' || refusal === undefined)) host.cutPower()
-    } else if (way === 4 || this.#sync !== 'always') {
+    } else if (way === 4) {
       this.#played.kills++
       host.end()
     } else {
+      if (this.#sync !== 'always') await this.#syncAll(load)
       this.#played.cuts++
       await host.kill()
     }
+  }
+
+  /** A power cut takes what was not synced: nothing by then, since everybody has stopped. */
+  async #syncAll(load: Load): Promise<void> {
+    this.#weather.set('fair')
+    await load.finish()
+    await this.#host.node.context.journal.flush()
   }
 
   /** Stops in order while the disk goes on to be what it is, until it is another. */
