@@ -39,6 +39,11 @@ const deadline = Date.now() + 1000 * Number(seconds)
 let failed = 0
 let seed = first
 console.log(`${what}, seeds from ${first}`)
+// Whoever loses patience is told with which.
+process.once('SIGTERM', () => {
+  console.error(`seed ${seed} does not come to an end`)
+  process.exit(1)
+})
 for (; Date.now() < deadline && seed < first + Number(most) && failed < FAILED_MAX; seed++) {
   try {
     const played = await play(seed)
