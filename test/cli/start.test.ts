@@ -56,6 +56,14 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   })
 }
 
+test('SIGHUP with nothing to read again changes nothing, and says so', async (t) => {
+  const program = await startProgram(t)
+  program.child.kill('SIGHUP')
+  await until('it has said so', () => program.stdout.includes('SIGHUP: there is nothing to read again'))
+  program.child.kill('SIGTERM')
+  t.is(await program.exit(), 0)
+})
+
 test('a second signal does not wait for clients that do not answer', async (t) => {
   const program = await startProgram(t)
   const socket = dial(t, program.address().port)

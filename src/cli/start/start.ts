@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty'
 import { hostAndPort } from '../../base/index.ts'
 import { Broker, createWinstonLogger, DeferredLogger, packageVersion } from '../../server/index.ts'
 import { ExitCode } from '../errors.ts'
@@ -14,7 +15,10 @@ const STOP_TIMEOUT_MS = 5000
 /** A start that takes longer shows its log, in ms. */
 const SLOW_START_MS = 1900
 
-const SIGNALS = ['SIGTERM', 'SIGINT'] as const
+/** With the number that the exit code has 128 more than. */
+const SIGNALS = { SIGTERM: 15, SIGINT: 2, SIGHUP: 1 } as const
+
+type StopSignal = keyof typeof SIGNALS
 
 /** Runs the broker in this process until a signal stops it. */
 export async function start(settings: StartSettings): Promise<void> {
@@ -26,8 +30,12 @@ export async function start(settings: StartSettings): Promise<void> {
     .catch((error) => {
       throw nameFlag(error, settings)
     })
-  stopOnSignals(starting, log)
-  rereadOnHangup(starting, settings, log)
+  stopOn(['SIGTERM', 'SIGINT'], starting, log)
+  const { amopPermissions } = settings
+  if (amopPermissions !== undefined) rereadOnHangup(starting, amopPermissions, log)
+  // It comes from a terminal that closes. A service that gets it is asked to read again what there is.
+  else if (isatty(0)) stopOn(['SIGHUP'], starting, log)
+  else process.on('SIGHUP', () => log.warn('SIGHUP: there is nothing to read again without --amop-permissions'))
   const { logLevel, logFormat } = settings
   const attached = once(async () => {
     const logger = await createWinstonLogger({ level: logLevel, format: logFormat })
@@ -69,9 +77,9 @@ function dieOfSync(onFatal: (error: Error) => void): (error: unknown) => undefin
   }
 }
 
-function stopOnSignals(starting: Promise<Broker>, log: DeferredLogger): void {
+function stopOn(signals: readonly StopSignal[], starting: Promise<Broker>, log: DeferredLogger): void {
   let stopping = false
-  const stop = async (signal: NodeJS.Signals): Promise<void> => {
+  const stop = async (signal: StopSignal): Promise<void> => {
     const broker = await starting
     log.info('stopping', { signal, connections: broker.connections.length })
     try {
@@ -86,10 +94,10 @@ function stopOnSignals(starting: Promise<Broker>, log: DeferredLogger): void {
     // Nothing is left to do, so the process ends by itself; this is for what nobody has thought of.
     setTimeout(() => process.exit(ExitCode.OK), 1000).unref()
   }
-  for (const signal of SIGNALS) {
+  for (const signal of signals) {
     process.on(signal, () => {
       // As if there were no handler: 128 and the signal's number.
-      if (stopping) process.exit(signal === 'SIGINT' ? 130 : 143)
+      if (stopping) process.exit(128 + SIGNALS[signal])
       stopping = true
       // A start that fails reports that itself.
       starting.then(
@@ -101,12 +109,7 @@ function stopOnSignals(starting: Promise<Broker>, log: DeferredLogger): void {
 }
 
 /** SIGHUP reads the file of permissions again; one that is wrong changes nothing. */
-function rereadOnHangup(
-  starting: Promise<Broker>,
-  { amopPermissions: file }: StartSettings,
-  log: DeferredLogger,
-): void {
-  if (file === undefined) return
+function rereadOnHangup(starting: Promise<Broker>, file: string, log: DeferredLogger): void {
   const reread = async (): Promise<void> => {
     const broker = await starting
     try {
