@@ -78,15 +78,17 @@ async function withQueues(t: ExecutionContext): Promise<string> {
   return dataDir
 }
 
-/** Changes a bit of that text in the first file of the journal, where an orderly stop has left its definitions. */
+/** Changes a bit of that text wherever the first file of the journal has it: an orderly stop leaves all definitions twice. */
 async function damageAt(dataDir: string, text: Buffer): Promise<void> {
   const journal = join(dataDir, 'journal')
   const [first] = (await readdir(journal)).sort()
   const path = join(journal, first as string)
   const bytes = await readFile(path)
-  const at = bytes.indexOf(text)
-  if (at < 0) throw new Error(`it is not in ${path}`)
-  bytes[at] = (bytes[at] as number) ^ 1
+  let count = 0
+  for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text, at + 1), count++) {
+    bytes[at] = (bytes[at] as number) ^ 1
+  }
+  if (count < 2) throw new Error(`${path} has it ${count} times`)
   await writeFile(path, bytes)
 }
 

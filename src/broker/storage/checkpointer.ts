@@ -212,9 +212,7 @@ export class Checkpointer {
     this.#placedBytes = storage.placedBytes
     const { filed, small, paged, large } = this.#sort(isLast)
     journal.inParts(() => {
-      this.#options.writeRest((record, type) => this.#context.journal.append(record, type))
-      for (const file of this.#context.memory.bodies.files) if (file.isSynced) this.#appendBodyFile(file)
-      for (const part of filed) this.#appendSegment(part)
+      this.#appendInventory(filed)
       for (const part of small) this.#appendKept(part)
     })
     this.#repeatedBytes = journal.bytes + journal.pendingBytes - before
@@ -223,6 +221,8 @@ export class Checkpointer {
     await this.#write([...large, ...left])
     this.#checkGoesOn()
     storage.settlements.flush()
+    // A bit that flips before the next start may cost messages, but not a queue, or the name of a file full of them.
+    if (isLast && !storage.isTight) journal.inParts(() => this.#appendInventory(this.#sort(isLast).filed))
     await journal.endCheckpoint(checkpoint)
     this.#drop(this.#replaced.splice(0))
     if (isLast) this.#dropKept(small, paged)
@@ -232,6 +232,14 @@ export class Checkpointer {
     if (this.#isStopping || this.#context.storage.isTight) return
     await this.#compact(filed.filter(({ slab }) => isHalfDead(slab) && !slab.line.isHot(slab)))
     await this.#compactBodies()
+  }
+
+  /** All there is, but for messages: definitions, users, files and what lies in them. */
+  #appendInventory(filed: readonly Part[]): void {
+    const { journal, memory } = this.#context
+    this.#options.writeRest((record, type) => journal.append(record, type))
+    for (const file of memory.bodies.files) if (file.isSynced) this.#appendBodyFile(file)
+    for (const part of filed) this.#appendSegment(part)
   }
 
   #relieveBy(act: () => Promise<void>): void {
