@@ -220,6 +220,8 @@ export class DataStore {
     const refused = new Promise<never>((_resolve, reject) => {
       this.#refused = (error) => reject(new JournalError('failed', `it cannot be written: ${error.message}`, error))
     })
+    // A checkpoint, or what had expired, may have been refused before.
+    if (this.journal.failure !== undefined) this.#refused?.(this.journal.failure)
     // Nobody is there yet whom it would help to wait for room.
     await Promise.race([this.journal.flush(), refused])
     this.#refused = undefined
