@@ -143,7 +143,10 @@ rescue Bunny::AuthenticationFailureError
 end
 
 # recovery: topology and consumer come back after a cut
-recovering = Bunny.new(ENV.fetch('AMQP_DROPPABLE_URL'), network_recovery_interval: 0.2, log_level: :fatal)
+# It calls itself open before its channels are: what is published in between is for channels that the broker does not know.
+recovered = false
+options = { network_recovery_interval: 0.2, log_level: :fatal, recovery_completed: -> { recovered = true } }
+recovering = Bunny.new(ENV.fetch('AMQP_DROPPABLE_URL'), **options)
 recovering.start
 channel = recovering.create_channel
 queue = channel.queue("bunny-recovery-#{Process.pid}", auto_delete: true)
@@ -153,17 +156,9 @@ queue.publish('before')
 eventually('the first message') { received == ['before'] }
 control = URI(ENV.fetch('AMQP_DROP_CONTROL'))
 Net::HTTP.start(control.host, control.port) { |http| http.delete(control.path) }
-eventually('the cut') { !recovering.open? }
-eventually('the recovery') { recovering.open? && channel.open? }
-eventually('a message after the cut') do
-  begin
-    queue.publish('after')
-  rescue Bunny::ConnectionClosedError
-    # The session is open again a moment before it takes frames.
-  end
-  sleep 0.1
-  received.include?('after')
-end
+eventually('the recovery') { recovered }
+queue.publish('after')
+eventually('a message after the cut') { received.include?('after') }
 check(true, 'recovered')
 recovering.close
 
