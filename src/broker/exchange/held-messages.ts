@@ -221,10 +221,6 @@ export class HeldMessages implements SlabsQueue, RestoredInto {
     this.slabs.numberFrom(number, [])
   }
 
-  takeOver(slabs: readonly Slab[]): void {
-    for (const line of this.#lines) line?.restore(slabs.filter((slab) => slab.line === line))
-  }
-
   #indexResident(slab: Slab): void {
     const { words } = slab.memory
     slab.forEach((offset, at) => {

@@ -2,7 +2,6 @@ import { PropertyFlag, type PropertyView } from '../../codec/index.ts'
 import type { Message } from '../message.ts'
 import { Line } from './line.ts'
 import type { RestoredInto } from './restore-slabs.ts'
-import type { Slab } from './slab.ts'
 import type { Slabs } from './slabs.ts'
 
 /** Of so many messages of a quorum queue with both levels waiting, one is of the normal level. */
@@ -68,11 +67,6 @@ export class Levels implements RestoredInto {
       number,
       [...this.descending()].map((line) => line.tail),
     )
-  }
-
-  /** Takes over the slabs of a restart, which come in the order of their numbers and before any message. */
-  takeOver(slabs: readonly Slab[]): void {
-    for (const line of this.descending()) line.restore(slabs.filter((slab) => slab.line === line))
   }
 
   /** The line whose first message is served next. Only when some message is ready. */

@@ -17,8 +17,6 @@ export interface RestoredInto {
   lineFor(message: Message, view: PropertyView): Line
   /** No slab has a message yet; new ones get numbers from this one on. */
   numberFrom(number: number): void
-  /** Takes over the slabs, which come in the order of their numbers and before any message. */
-  takeOver(slabs: readonly Slab[]): void
 }
 
 /** What has come back into a queue. */
@@ -51,7 +49,7 @@ export function restoreSlabs(
     if (slab.offsets.length > 0) all.push(restorePacked(slabs, into, properties, slab, view, restored))
   }
   all.sort((a, b) => a.number - b.number)
-  into.takeOver(all)
+  for (const line of new Set(all.map((slab) => slab.line))) line.restore(all.filter((slab) => slab.line === line))
   return restored
 }
 
