@@ -39,8 +39,8 @@ export class DueIndex {
   }
 
   removeFirst(): void {
-    const size = --this.size
-    if (size > 0) this.#sink(this.#ats[size] as number, this.#levels[size] as number, this.#places[size] as number)
+    this.#dropFirst()
+    const { size } = this
     if (size * 4 < this.#ats.length && this.#ats.length > CAPACITY_MIN) this.#resize(this.#ats.length / 2)
   }
 
@@ -51,9 +51,7 @@ export class DueIndex {
     while (found.length < limit && this.firstAt <= until) {
       taken.push(this.firstAt, this.#levels[0] as number, this.firstPlace)
       found.push(this.firstPlace)
-      this.size--
-      const { size } = this
-      if (size > 0) this.#sink(this.#ats[size] as number, this.#levels[size] as number, this.#places[size] as number)
+      this.#dropFirst()
     }
     for (let index = 0; index < taken.length; index += 3) {
       this.add(taken[index] as number, taken[index + 1] as number, taken[index + 2] as number)
@@ -64,6 +62,12 @@ export class DueIndex {
   clear(): void {
     this.size = 0
     this.#resize(0)
+  }
+
+  /** The last takes the place of the first, and goes from there to where it belongs. */
+  #dropFirst(): void {
+    const size = --this.size
+    if (size > 0) this.#sink(this.#ats[size] as number, this.#levels[size] as number, this.#places[size] as number)
   }
 
   /** Puts an entry where the first was. */
