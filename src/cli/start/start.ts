@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { isatty } from 'node:tty'
 import { hostAndPort } from '../../base/index.ts'
 import { Broker, createWinstonLogger, DeferredLogger, packageVersion } from '../../server/index.ts'
@@ -15,11 +16,6 @@ const STOP_TIMEOUT_MS = 5000
 /** A start that takes longer shows its log, in ms. */
 const SLOW_START_MS = 1900
 
-/** With the number that the exit code has 128 more than. */
-const SIGNALS = { SIGTERM: 15, SIGINT: 2, SIGHUP: 1 } as const
-
-type StopSignal = keyof typeof SIGNALS
-
 /** Runs the broker in this process until a signal stops it. */
 export async function start(settings: StartSettings): Promise<void> {
   dieOnDefects(settings.logLevel === 'debug')
@@ -30,12 +26,13 @@ export async function start(settings: StartSettings): Promise<void> {
     .catch((error) => {
       throw nameFlag(error, settings)
     })
-  stopOn(['SIGTERM', 'SIGINT'], starting, log)
   const { amopPermissions } = settings
+  const stops: NodeJS.Signals[] = ['SIGTERM', 'SIGINT']
   if (amopPermissions !== undefined) rereadOnHangup(starting, amopPermissions, log)
   // It comes from a terminal that closes. A service that gets it is asked to read again what there is.
-  else if (isatty(0)) stopOn(['SIGHUP'], starting, log)
+  else if (isatty(0)) stops.push('SIGHUP')
   else process.on('SIGHUP', () => log.warn('SIGHUP: there is nothing to read again without --amop-permissions'))
+  stopOnSignals(stops, starting, log)
   const { logLevel, logFormat } = settings
   const attached = once(async () => {
     const logger = await createWinstonLogger({ level: logLevel, format: logFormat })
@@ -77,9 +74,9 @@ function dieOfSync(onFatal: (error: Error) => void): (error: unknown) => undefin
   }
 }
 
-function stopOn(signals: readonly StopSignal[], starting: Promise<Broker>, log: DeferredLogger): void {
+function stopOnSignals(signals: readonly NodeJS.Signals[], starting: Promise<Broker>, log: DeferredLogger): void {
   let stopping = false
-  const stop = async (signal: StopSignal): Promise<void> => {
+  const stop = async (signal: NodeJS.Signals): Promise<void> => {
     const broker = await starting
     log.info('stopping', { signal, connections: broker.connections.length })
     try {
@@ -97,7 +94,7 @@ function stopOn(signals: readonly StopSignal[], starting: Promise<Broker>, log: 
   for (const signal of signals) {
     process.on(signal, () => {
       // As if there were no handler: 128 and the signal's number.
-      if (stopping) process.exit(128 + SIGNALS[signal])
+      if (stopping) process.exit(128 + constants.signals[signal])
       stopping = true
       // A start that fails reports that itself.
       starting.then(
