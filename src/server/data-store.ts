@@ -215,32 +215,32 @@ export class DataStore {
   /** From here on nobody takes the journal's end for that of an orderly stop. Resolves when that is durable. */
   async start(): Promise<void> {
     await this.#relief?.start()
-    this.#relief?.check(this.#storedBytes)
+    this.#relief?.check()
     this.journal.append(new this.#durability.MarkRecord(), RecordType.STARTED)
-    const refused = new Promise<never>((_resolve, reject) => {
-      this.#refused = (error) => reject(new JournalError('failed', `it cannot be written: ${error.message}`, error))
-    })
-    // A checkpoint, or what had expired, may have been refused before.
-    if (this.journal.failure !== undefined) this.#refused?.(this.journal.failure)
     // Nobody is there yet whom it would help to wait for room.
-    await Promise.race([this.journal.flush(), refused])
+    const error = await Promise.race([this.journal.flush(), this.#refusal()])
     this.#refused = undefined
+    if (error) throw new JournalError('failed', `it cannot be written: ${error.message}`, error)
+  }
+
+  /** Resolves when the disk refuses what the journal has to write, as it may do already. */
+  #refusal(): Promise<Error> {
+    return new Promise((resolve) => {
+      this.#refused = resolve
+      if (this.journal.failure !== undefined) resolve(this.journal.failure)
+    })
   }
 
   /** Looks whether something has to move; cheap enough for once a turn. */
   check(): void {
     this.#checkpointer?.check()
     this.#pager?.check()
-    this.#relief?.check(this.#storedBytes)
+    this.#relief?.check()
   }
 
   /** The disk has less free room than there should be. */
   relieve(freeBytes: number): void {
     this.#relief?.low(freeBytes)
-  }
-
-  get #storedBytes(): number {
-    return this.journal.bytes + this.segments.bytes
   }
 
   /**
@@ -263,16 +263,14 @@ export class DataStore {
   }
 
   async #finish(checkpointer: InstanceType<Durability['Checkpointer']>, storage: Storage): Promise<void> {
-    const refused = new Promise<'refused'>((resolve) => {
-      this.#refused = () => resolve('refused')
-    })
+    const refusal = this.#refusal()
     // A last checkpoint would take what is in memory for all there is.
     if (this.#isFatal || this.journal.failure !== undefined) return
     if (storage.isTight && !(await this.#isAffordable(checkpointer))) {
       this.#options.log.warn('the last checkpoint is left out: the disk is full')
       return
     }
-    if ((await Promise.race([checkpointer.stop(), refused])) === 'refused') return
+    if (await Promise.race([checkpointer.stop(), refusal])) return
     // What is settled and not yet told must not come behind the mark.
     storage.settlements.flush()
     this.journal.append(new this.#durability.MarkRecord(), RecordType.CLEAN)
@@ -322,6 +320,7 @@ export class DataStore {
       checkpointer: this.#checkpointer,
       failure: () => journal.failure,
       space: () => journal.space(),
+      storedBytes: () => journal.bytes + this.segments.bytes,
       changed: () => this.events?.reserveChanged(storage.isTight),
     })
     if (this.#isTight) this.#relief.tighten()

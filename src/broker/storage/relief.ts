@@ -12,6 +12,8 @@ export interface ReliefOptions {
   /** Why the journal cannot be written, if it cannot. */
   readonly failure: () => Error | undefined
   readonly space: () => Promise<FileSystemSpace>
+  /** Bytes in all files. */
+  readonly storedBytes: () => number
   /** Publishers are to be blocked, or may go on, as `isTight` says. Called when that is another. */
   readonly changed: () => void
 }
@@ -65,10 +67,11 @@ export class Relief {
     else this.#isWanted = true
   }
 
-  /** Makes the reserve, in the background, once there is something that it could save. @param storedBytes in all files. */
-  check(storedBytes: number): void {
-    const { reserve } = this.#options
-    if (!this.#isWanted || storedBytes < Math.min(WORTH_BYTES, reserve.bytes / 4) || this.#isStopped) return
+  /** Makes the reserve, in the background, once there is something that it could save. Cheap enough for once a turn. */
+  check(): void {
+    if (!this.#isWanted || this.#isStopped) return
+    const { reserve, storedBytes } = this.#options
+    if (storedBytes() < Math.min(WORTH_BYTES, reserve.bytes / 4)) return
     this.#isWanted = false
     if (this.#context.storage.isTight) return
     this.#making = reserve.make().then((hasRoom) => {

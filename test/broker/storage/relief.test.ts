@@ -128,6 +128,7 @@ for (const [costMs, most] of [
       },
       failure: () => undefined,
       space: () => Promise.resolve({ freeBytes: 500, totalBytes: 10_000 }),
+      storedBytes: () => 0,
       changed: () => undefined,
     })
     relief.tighten()
